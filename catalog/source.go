@@ -1,0 +1,72 @@
+package catalog
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Source is a connection to a department's system. Secrets are sealed in the database and never leave it with a Source.
+type Source struct {
+	ID           uuid.UUID         `json:"id"`
+	DepartmentID uuid.UUID         `json:"department_id"`
+	Name         string            `json:"name"`
+	Driver       string            `json:"driver"`
+	Settings     map[string]string `json:"settings"` // Without secrets.
+	LastProbe    *ProbeResult      `json:"last_probe,omitempty"`
+	RowVersion   int64             `json:"row_version"`
+	CreatedAt    time.Time         `json:"created_at"`
+	UpdatedAt    time.Time         `json:"updated_at"`
+}
+
+// ProbeResult is the last answer of a source, or why there was none.
+type ProbeResult struct {
+	At      time.Time `json:"at"`
+	OK      bool      `json:"ok"`
+	Product string    `json:"product"`
+	Version string    `json:"version"`
+	Millis  int64     `json:"millis"`
+	Code    string    `json:"code"`   // Error code, "" when OK.
+	Advice  string    `json:"advice"` // What to do, for people.
+}
+
+// MountState is the state of a mount (domain rule 2.8).
+type MountState string
+
+// The states of a mount.
+const (
+	MountDraft     MountState = "draft"
+	MountChecking  MountState = "checking"
+	MountSubmitted MountState = "submitted"
+	MountActive    MountState = "active"
+	MountRejected  MountState = "rejected"
+	MountSuspended MountState = "suspended"
+	MountRemoved   MountState = "removed"
+)
+
+// Mount binds the items of a resource version to an object of a source.
+type Mount struct {
+	ID              uuid.UUID       `json:"id"`
+	ResourceID      uuid.UUID       `json:"resource_id"`
+	Version         int             `json:"version"`
+	SourceID        uuid.UUID       `json:"source_id"`
+	Object          string          `json:"object"` // "schema.table" as the source names it.
+	Columns         []MountColumn   `json:"columns"`
+	RowFilter       json.RawMessage `json:"row_filter,omitempty"` // Rows outside do not count as present.
+	OrderColumn     string          `json:"order_column"`         // Decides among rows with one key; the last wins.
+	WatermarkColumn string          `json:"watermark_column"`
+	DeleteRule      string          `json:"delete_rule"` // "missing": a key absent from a full read is deleted; "none".
+	State           MountState      `json:"state"`
+	Note            string          `json:"note"`
+	RowVersion      int64           `json:"row_version"`
+	CreatedAt       time.Time       `json:"created_at"`
+	UpdatedAt       time.Time       `json:"updated_at"`
+}
+
+// MountColumn feeds one item from one column. Kind is the connectors kind found when the mount was checked.
+type MountColumn struct {
+	ItemNo int    `json:"item_no"`
+	Column string `json:"column"`
+	Kind   string `json:"kind"`
+}

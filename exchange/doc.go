@@ -1,0 +1,6 @@
+// Package exchange moves rows: tasks and schedules say when, runs do it, the store keeps what arrived, and the pull
+// service hands out what a grant allows.
+//
+// The run row is the queue. A run holds a lease with a fencing token from its first source read to its commit, so a dead
+// attempt can never write after a living one. Every due time of a schedule leaves a row in the ledger of fires.
+package exchange
