@@ -79,17 +79,25 @@ func (s *Service) SignIn(ctx context.Context, username string, password secret.S
 			return "", Session{}, err
 		}
 	}
-	if err := s.verify(ctx, found, password); err != nil {
+	rehash, err := s.verify(ctx, found, password)
+	if err != nil {
 		return "", Session{}, err
+	}
+	stored := found.PasswordHash
+	if rehash {
+		// The costs were raised since the password was set; only now is it at hand to hash it anew.
+		if stored, err = s.passwords.HashPassword(ctx, password); err != nil {
+			return "", Session{}, err
+		}
 	}
 	session := Session{ID: db.NewID(), UserID: found.ID}
 	token, hash := secret.NewToken(sessionPrefix + hex.EncodeToString(session.ID[:]) + ".")
 	err = s.db.InTx(ctx, func(tx *db.Tx) error {
 		// The account may have been locked, disabled or given another password while the hash was computed.
 		tag, err := tx.Exec(ctx, `
-			UPDATE hub_user SET failed = 0, locked_until = NULL
+			UPDATE hub_user SET failed = 0, locked_until = NULL, password_hash = $3
 			WHERE id = $1 AND password_hash = $2 AND state = 'active' AND coalesce(locked_until <= clock_timestamp(), true)`,
-			found.ID, found.PasswordHash)
+			found.ID, found.PasswordHash, stored)
 		if err != nil {
 			return fmt.Errorf("opening session: %w", err)
 		}
@@ -120,22 +128,23 @@ func (a account) actor() audit.Actor {
 	return audit.Actor{Kind: audit.ActorUser, ID: a.ID.String(), Department: a.DepartmentID}
 }
 
-// verify checks a password against an account; the zero account is nobody's. It counts and records failures.
-func (s *Service) verify(ctx context.Context, found account, password secret.Secret) error {
+// verify checks a password against an account; the zero account is nobody's. It counts and records failures. rehash says
+// that the stored hash has other costs than those of today.
+func (s *Service) verify(ctx context.Context, found account, password secret.Secret) (rehash bool, err error) {
 	if found.ID == uuid.Nil || found.State != Active || found.Locked {
 		if err := s.passwords.VerifyNobody(ctx, password); err != nil {
-			return err
+			return false, err
 		}
-		return s.fail(ctx, found, false)
+		return false, s.fail(ctx, found, false)
 	}
-	match, _, err := s.passwords.VerifyPassword(ctx, found.PasswordHash, password)
+	match, rehash, err := s.passwords.VerifyPassword(ctx, found.PasswordHash, password)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if !match {
-		return s.fail(ctx, found, true)
+		return false, s.fail(ctx, found, true)
 	}
-	return nil
+	return rehash, nil
 }
 
 // fail records a failed sign-in and returns the refusal. Names that do not exist are not recorded by name: people type

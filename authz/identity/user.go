@@ -373,7 +373,7 @@ func (s *Service) ChangePassword(ctx context.Context, p authz.Principal, present
 	if err != nil {
 		return err
 	}
-	if err := s.verify(ctx, account, present); err != nil {
+	if _, err := s.verify(ctx, account, present); err != nil {
 		return err
 	}
 	if err := fault.InvalidFields(passwordFields("password", account.Username, next)); err != nil {
