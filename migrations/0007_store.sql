@@ -57,18 +57,15 @@ CREATE TABLE store.shuqiao_cursor (
     at          timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- Rows staged by a run, chunk by chunk: how many, and the sum of their content hashes (two signed 64-bit halves and how
--- many lower halves are negative, from which the sum mod 2^128 follows). The merge asserts them against the staging
--- table. Chunk -1 takes back duplicates: rows moved to the rejects, and rows replaced by a later one of their key. base
--- is the head's seq when staging began: rows staged before another writer's commit are not carried over it. after is the
--- source key to resume behind.
+-- Rows staged by a run, chunk by chunk: how many, and the sum of their content hashes mod 2^128. The merge asserts them
+-- against the staging table. Chunk -1 takes back duplicates: rows moved to the rejects, and rows replaced by a later one
+-- of their key. base is the head's seq when staging began: rows staged before another writer's commit are not carried
+-- over it. after is the source key to resume behind.
 CREATE TABLE store.chunk (
     run      uuid NOT NULL,
     n        int NOT NULL,
     rows     bigint NOT NULL,
-    h1       numeric NOT NULL,
-    h2       numeric NOT NULL,
-    h2_neg   bigint NOT NULL,
+    hash     bytea NOT NULL CHECK (octet_length(hash) = 16),
     read     bigint NOT NULL DEFAULT 0,
     filtered bigint NOT NULL DEFAULT 0,
     replaced bigint NOT NULL DEFAULT 0,

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/shuqiao/shuqiao/exchange/transform"
 	"github.com/shuqiao/shuqiao/internal/db"
 )
 
@@ -22,8 +23,8 @@ type Difference struct {
 // Comparison is the result of comparing both ends. Accepted source rows are compared with the store's rows that are not
 // held; held, rejected and superseded keys stand apart.
 type Comparison struct {
-	Source      Sum
-	Store       Sum
+	Source      transform.Sum
+	Store       transform.Sum
 	Held        int64
 	Rejected    int64
 	Superseded  int64
@@ -51,8 +52,8 @@ func (st *Staging) CompareRead(ctx context.Context) (Comparison, error) {
 		return st.Compare(ctx)
 	}
 	// A filled table was staged into directly: there is no second copy to name keys by.
-	c.Missing = max(c.Source.Rows-c.Store.Rows, 0)
-	c.Extra = max(c.Store.Rows-c.Source.Rows, 0)
+	c.Missing = max(c.Source.Count-c.Store.Count, 0)
+	c.Extra = max(c.Store.Count-c.Source.Count, 0)
 	if c.Equal() {
 		c.Changed = 1
 	}
@@ -66,7 +67,7 @@ func (st *Staging) sums(ctx context.Context) (Comparison, error) {
 	var counts Counts
 	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		var err error
-		if c.Source, err = scanSum(tx.QueryRow(ctx, "SELECT "+chunkSumColumns+" FROM store.chunk WHERE run = $1", st.job.Run)); err != nil {
+		if c.Source, err = st.promised(ctx, tx); err != nil {
 			return err
 		}
 		if err := st.countReads(ctx, tx, &counts); err != nil {
@@ -183,7 +184,7 @@ func RecordComparison(ctx context.Context, tx *db.Tx, run, resource uuid.UUID, f
 	_, err := tx.Exec(ctx, `
 		INSERT INTO reconciliation (id, run_id, resource_id, fresh, equal, source_rows, store_rows, source_hash, store_hash, held, rejected, superseded, missing, extra, changed, differences, store_seq, at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
-		db.NewID(), run, resource, fresh, c.Equal(), c.Source.Rows, c.Store.Rows, source[:], stored[:], c.Held, c.Rejected, c.Superseded,
+		db.NewID(), run, resource, fresh, c.Equal(), c.Source.Count, c.Store.Count, source[:], stored[:], c.Held, c.Rejected, c.Superseded,
 		c.Missing, c.Extra, c.Changed, listed, c.Seq, tx.Now())
 	if err != nil {
 		return fmt.Errorf("recording a comparison: %w", err)

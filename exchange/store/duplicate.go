@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/shuqiao/shuqiao/exchange/transform"
 	"github.com/shuqiao/shuqiao/internal/db"
 )
 
@@ -62,7 +63,7 @@ func (st *Staging) takeBack(ctx context.Context, tx pgx.Tx, seal func([]byte) ([
 	if _, err := tx.Exec(ctx, duplicates); err != nil {
 		return fmt.Errorf("finding duplicate keys: %w", err)
 	}
-	back := Sum{}
+	var back transform.Sum
 	replaced := int64(0)
 	for {
 		batch, err := st.takeBatch(ctx, tx, number)
@@ -74,12 +75,7 @@ func (st *Staging) takeBack(ctx context.Context, tx pgx.Tx, seal func([]byte) ([
 		}
 		var refused []Refused
 		for _, d := range batch {
-			back.Rows++
-			back.h1.add(d.h1)
-			back.h2.add(d.h2)
-			if d.h2 < 0 {
-				back.h2Neg++
-			}
+			back.Sub(joined(d.h1, d.h2))
 			if st.job.Ordered != "" {
 				replaced++
 				continue
@@ -94,8 +90,9 @@ func (st *Staging) takeBack(ctx context.Context, tx pgx.Tx, seal func([]byte) ([
 			return err
 		}
 	}
-	_, err := tx.Exec(ctx, "INSERT INTO store.chunk (run, n, rows, h1, h2, h2_neg, replaced) VALUES ($1, -1, -$2::bigint, -$3::text::numeric, -$4::text::numeric, -$5::bigint, $6)",
-		st.job.Run, back.Rows, back.h1.String(), back.h2.String(), back.h2Neg, replaced)
+	hash := back.Bytes()
+	_, err := tx.Exec(ctx, "INSERT INTO store.chunk (run, n, rows, hash, replaced, base) VALUES ($1, -1, $2, $3, $4, $5)",
+		st.job.Run, back.Count, hash[:], replaced, st.head.Seq)
 	if err != nil {
 		return fmt.Errorf("recording duplicate keys: %w", err)
 	}

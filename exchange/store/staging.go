@@ -78,7 +78,7 @@ type Staging struct {
 type chunk struct {
 	copy     bytes.Buffer
 	refused  []Refused
-	sum      Sum
+	sum      transform.Sum
 	read     int64
 	filtered int64
 	after    []string
@@ -175,15 +175,30 @@ func (st *Staging) adopt(ctx context.Context, tx pgx.Tx) error {
 
 // intact reports whether the staged rows are what the checkpoints promise.
 func (st *Staging) intact(ctx context.Context, tx pgx.Tx) (bool, error) {
-	promised, err := scanSum(tx.QueryRow(ctx, "SELECT "+chunkSumColumns+" FROM store.chunk WHERE run = $1", st.job.Run))
+	promised, err := st.promised(ctx, tx)
 	if err != nil {
-		return false, fmt.Errorf("summing checkpoints: %w", err)
+		return false, err
 	}
 	found, err := scanSum(tx.QueryRow(ctx, "SELECT "+sumColumns+" FROM "+st.table))
 	if err != nil {
 		return false, fmt.Errorf("summing staged rows: %w", err)
 	}
 	return promised.Equal(found), nil
+}
+
+// promised adds up the checkpoints of the run.
+func (st *Staging) promised(ctx context.Context, tx pgx.Tx) (transform.Sum, error) {
+	var sum transform.Sum
+	var count int64
+	var hash []byte
+	rows, err := tx.Query(ctx, "SELECT rows, hash FROM store.chunk WHERE run = $1", st.job.Run)
+	if err == nil {
+		_, err = pgx.ForEachRow(rows, []any{&count, &hash}, func() error { return addChunk(&sum, count, hash) })
+	}
+	if err != nil {
+		return transform.Sum{}, fmt.Errorf("adding checkpoints up: %w", err)
+	}
+	return sum, nil
 }
 
 // start empties whatever an earlier attempt left and makes the tables.
@@ -404,8 +419,9 @@ func (st *Staging) write(ctx context.Context, n int, c *chunk) error {
 		if err := copyRefused(ctx, tx, st.job.Run, c.refused); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, "INSERT INTO store.chunk (run, n, rows, h1, h2, h2_neg, read, filtered, base, after) VALUES ($1, $2, $3, $4::text::numeric, $5::text::numeric, $6, $7, $8, $9, $10)",
-			st.job.Run, n, c.sum.Rows, c.sum.h1.String(), c.sum.h2.String(), c.sum.h2Neg, c.read, c.filtered, st.head.Seq, c.after)
+		hash := c.sum.Bytes()
+		_, err := tx.Exec(ctx, "INSERT INTO store.chunk (run, n, rows, hash, read, filtered, base, after) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+			st.job.Run, n, c.sum.Count, hash[:], c.read, c.filtered, st.head.Seq, c.after)
 		if err != nil {
 			return fmt.Errorf("writing checkpoint: %w", err)
 		}
