@@ -3,7 +3,7 @@ package transform
 import "testing"
 
 // populationPlan is a population register as sources keep it: dates, codes and numbers as text, 12 items.
-func populationPlan(b testing.TB) (*Plan, table) {
+func populationPlan(b testing.TB) (*Plan, Cells) {
 	items := []Item{
 		{No: 1, Identifier: "citizen_id", Letter: 'C', Length: 18, Key: true, Required: true, Validator: "citizen_id"},
 		{No: 2, Identifier: "name", Letter: 'C', Length: 64, Required: true},
