@@ -48,6 +48,7 @@ func TestBuiltCity(t *testing.T) {
 	t.Run("only listed rows have bad keys", func(t *testing.T) { checkKeys(t, dsn, wrong) })
 	t.Run("nobody can be real", func(t *testing.T) { checkNobodyIsReal(t, dsn) })
 	t.Run("rows off the inventory are right", func(t *testing.T) { checkRightRows(t, dsn, wrong) })
+	t.Run("right rows fit their templates", func(t *testing.T) { checkFitsTemplates(t, dsn, wrong) })
 }
 
 // Every table has the rows its scale promises, and about one row in two hundred is wrong, in as many ways as fit.
