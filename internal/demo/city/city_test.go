@@ -322,10 +322,12 @@ func TestBuildGoesOnAfterHalfABuild(t *testing.T) {
 // Databases that do not exist yet are simply not built, and a scale outside the bounds is refused.
 func TestBuiltAndBuildJudgeTheirInput(t *testing.T) {
 	t.Parallel()
-	dsn := sources(t)
-	built, err := Built(context.Background(), func(name string) string {
-		return strings.Replace(dsn(name), "/"+name, "/absent_"+name, 1)
-	})
+	dsn := func(name string) string {
+		u := testServer.address(t)
+		u.Path = "/absent_" + name
+		return u.String()
+	}
+	built, err := Built(context.Background(), dsn)
 	if built || err != nil {
 		t.Errorf("absent databases: Built says %v, %v", built, err)
 	}

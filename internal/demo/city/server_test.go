@@ -59,6 +59,20 @@ func (s *server) start() {
 	s.url = "postgres://postgres@127.0.0.1:" + strconv.Itoa(port) + "/postgres"
 }
 
+// address returns the superuser's URL; the first caller starts the server.
+func (s *server) address(t testing.TB) url.URL {
+	t.Helper()
+	s.once.Do(s.start)
+	if s.err != nil {
+		t.Fatalf("starting PostgreSQL: %v", s.err)
+	}
+	u, err := url.Parse(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *u
+}
+
 func (s *server) stop() {
 	if s.dir == "" {
 		return
@@ -88,12 +102,9 @@ func (s *server) run(program string, args ...string) error {
 // sources creates six empty databases owned by six new roles and returns where they are.
 func sources(t testing.TB) DSN {
 	t.Helper()
-	testServer.once.Do(testServer.start)
-	if testServer.err != nil {
-		t.Fatalf("starting PostgreSQL: %v", testServer.err)
-	}
+	address := testServer.address(t)
 	ctx := context.Background()
-	admin, err := pgx.Connect(ctx, testServer.url)
+	admin, err := pgx.Connect(ctx, address.String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,10 +133,7 @@ func sources(t testing.TB) DSN {
 		owners[d.Name] = d.Owner + suffix
 	}
 	return func(database string) string {
-		u, err := url.Parse(testServer.url)
-		if err != nil {
-			panic(err)
-		}
+		u := address
 		u.User, u.Path = url.UserPassword(owners[database], "example"), "/"+database+suffix
 		return u.String()
 	}
