@@ -15,18 +15,19 @@ type certType struct {
 	number     string
 	forFirm    bool
 	years      int // 0 = without limit
+	minAge     int // of the holder, if a person
 }
 
 func certTypes() []certType {
 	return []certType{
-		{"社会保障卡", departmentByKey("social"), "001", false, 10},
-		{"老年人优待证", departmentByKey("civil"), "002", false, 0},
-		{"最低生活保障证", departmentByKey("civil"), "003", false, 1},
-		{"居住证", departmentByKey("police"), "004", false, 1},
-		{"不动产权证书", departmentByKey("land"), "005", false, 0},
-		{"营业执照", departmentByKey("market"), "006", true, 0},
-		{"食品经营许可证", departmentByKey("market"), "007", true, 5},
-		{"投资项目备案证", departmentByKey("reform"), "008", true, 2},
+		{"社会保障卡", departmentByKey("social"), "001", false, 10, 16},
+		{"老年人优待证", departmentByKey("civil"), "002", false, 0, 60},
+		{"最低生活保障证", departmentByKey("civil"), "003", false, 1, 18},
+		{"居住证", departmentByKey("police"), "004", false, 1, 16},
+		{"不动产权证书", departmentByKey("land"), "005", false, 0, 20},
+		{"营业执照", departmentByKey("market"), "006", true, 0, 0},
+		{"食品经营许可证", departmentByKey("market"), "007", true, 5, 0},
+		{"投资项目备案证", departmentByKey("reform"), "008", true, 2, 0},
 	}
 }
 
@@ -41,8 +42,14 @@ func certificateSystem() system {
 				Name: "dzzz_zzml", NameZH: "电子证照目录", NameEN: "Electronic certificates", Template: "base_certificate", Rows: certificateRows,
 				RowColumn: "xh", KeyItems: []string{"cert_id"}, Missing: []string{"layout_file", "timestamp_token"},
 				Codes: map[string][]Code{"cert_status": {
-					{"01", "有效", "Valid"}, {"02", "暂扣", "Withheld"}, {"03", "撤销", "Withdrawn"}, {"04", "注销", "Cancelled"},
-					{"05", "失效", "Lapsed"}, {"06", "转出", "Transferred"}, {"07", "吊销", "Revoked"}, {"99", "其他", "Other"},
+					{"01", "有效", "Valid"},
+					{"02", "暂扣", "Withheld"},
+					{"03", "撤销", "Withdrawn"},
+					{"04", "注销", "Cancelled"},
+					{"05", "失效", "Lapsed"},
+					{"06", "转出", "Transferred"},
+					{"07", "吊销", "Revoked"},
+					{"99", "其他", "Other"},
 				}},
 				Columns: []Column{
 					{"xh", "bigint", "序号", ""},
@@ -92,7 +99,7 @@ func openCertificates(w *world, _ int) (func(int, []string) []string, error) {
 			f := firms[r.intN(len(firms))]
 			holder, code, codeType, area = f.name, f.uscc, "001", w.towns[f.town].county+"000000"
 		} else {
-			p := people[r.intN(len(people))]
+			p := people[w.someone(&r, kind.minAge)]
 			holder, code, codeType, area = p.name, p.id, "111", w.towns[p.town].code+"000"
 		}
 		issued := daysBack(&r, 1, 2000)

@@ -12,16 +12,16 @@ const agencyBlock = 64
 
 type agency struct {
 	Department
-	short, violation, law string
+	short, violation, law, licence string
 }
 
 func agencies() []agency {
 	return []agency{
-		{departmentByKey("market"), "市监", "未按规定明码标价", "《中华人民共和国价格法》第四十二条"},
-		{departmentByKey("police"), "公", "未落实治安防范措施", "《企业事业单位内部治安保卫条例》第十九条"},
-		{departmentByKey("land"), "自然资", "未经批准占用土地", "《中华人民共和国土地管理法》第七十七条"},
-		{departmentByKey("social"), "人社", "未依法签订劳动合同", "《劳动保障监察条例》第二十四条"},
-		{departmentByKey("civil"), "民", "未按规定报送年度工作报告", "《社会团体登记管理条例》第三十条"},
+		{departmentByKey("market"), "市监", "未按规定明码标价", "《中华人民共和国价格法》第四十二条", "食品经营许可证"},
+		{departmentByKey("police"), "公", "未落实治安防范措施", "《企业事业单位内部治安保卫条例》第十九条", "特种行业许可证"},
+		{departmentByKey("land"), "自然资", "未经批准占用土地", "《中华人民共和国土地管理法》第七十七条", "建设用地规划许可证"},
+		{departmentByKey("social"), "人社", "未依法签订劳动合同", "《劳动保障监察条例》第二十四条", "人力资源服务许可证"},
+		{departmentByKey("civil"), "民", "未按规定报送年度工作报告", "《社会团体登记管理条例》第三十条", "社会团体登记证书"},
 	}
 }
 
@@ -122,7 +122,7 @@ type party struct{ name, kind, uscc, idType, idNo, legalRep string }
 func makeParty(w *world, r *random) party {
 	people, firms := w.people(), w.firms()
 	if r.chance(20) {
-		p := people[r.intN(len(people))]
+		p := people[w.someone(r, 20)]
 		return party{p.name, "2", null, "111", p.id, null}
 	}
 	f := firms[r.intN(len(firms))]
@@ -171,7 +171,7 @@ func openPermits(w *world, _ int) (func(int, []string) []string, error) {
 		p := makeParty(w, &r)
 		decided := daysBack(&r, 1, 2500)
 		kind := pick(&r, []string{"普通", "特许", "认可", "核准", "登记"})
-		cert := pick(&r, []string{"食品经营许可证", "特种行业许可证", "建设用地规划许可证", "人力资源服务许可证", "社会团体登记证书"})
+		cert := office.licence
 		status := "1"
 		if r.chance(8) {
 			status = "0"

@@ -38,13 +38,14 @@ func organisationBody(seed uint64, n int) string {
 }
 
 func makeFirms(w *world, n int) []firm {
-	people := len(w.people())
 	firms := make([]firm, n)
 	for i := range firms {
 		r := randomAt(w.seed, "firm", i)
 		f := firm{
-			town: r.intN(len(w.towns)), industry: r.intN(len(industries)), established: daysBack(&r, 30, 9000), legalRep: r.intN(people),
+			town: r.intN(len(w.towns)), industry: r.intN(len(industries)), established: daysBack(&r, 30, 9000),
 		}
+		// Of full age on the day of establishment.
+		f.legalRep = w.someone(&r, 19+int(referenceDay.Sub(f.established).Hours()/24/365))
 		class, form := "91", "有限公司"
 		switch {
 		case r.chance(25):

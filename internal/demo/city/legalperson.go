@@ -17,8 +17,10 @@ func legalPersonSystem() system {
 				RowColumn: "recid", KeyItems: []string{"uscc"},
 				Codes: map[string][]Code{
 					"type_code": {
-						{"1130", "有限责任公司(自然人独资)", "Limited company, one natural person"}, {"1151", "有限责任公司(自然人投资或控股)", "Limited company, natural persons"},
-						{"9500", "个体工商户", "Sole trader"}, {"9100", "农民专业合作社", "Farmers' cooperative"},
+						{"1130", "有限责任公司(自然人独资)", "Limited company, one natural person"},
+						{"1151", "有限责任公司(自然人投资或控股)", "Limited company, natural persons"},
+						{"9500", "个体工商户", "Sole trader"},
+						{"9100", "农民专业合作社", "Farmers' cooperative"},
 					},
 					"reg_status": {{"1", "存续", "Active"}, {"2", "吊销", "Revoked"}, {"3", "注销", "Deregistered"}, {"4", "迁出", "Moved out"}},
 				},

@@ -110,4 +110,14 @@ func givenName(r *random, female bool) string {
 // age is the age in full years on the reference day, within a day or two.
 func (p person) age() int { return int(referenceDay.Sub(p.birth).Hours() / 24 / 365.25) }
 
+// someone draws a person who is at least minAge years old; minAge must be one that many people have reached.
+func (w *world) someone(r *random, minAge int) int {
+	people := w.people()
+	at := r.intN(len(people))
+	for people[at].age() < minAge {
+		at = r.intN(len(people))
+	}
+	return at
+}
+
 func mobile(r *random) string { return fmt.Sprintf("%s%08d", mobilePrefix, r.intN(100_000_000)) }
