@@ -19,8 +19,18 @@ func populationPlan(b testing.TB) (*Plan, Cells) {
 		{No: 12, Identifier: "is_resident", Letter: 'L'},
 	}
 	columns := []Column{
-		{Kind: KindText}, {Kind: KindText}, {Kind: KindText}, {Kind: KindText}, {Kind: KindText}, {Kind: KindText}, {Kind: KindText},
-		{Kind: KindInteger}, {Kind: KindDecimal}, {Kind: KindLocalTimestamp}, {Kind: KindFloat}, {Kind: KindText},
+		{Kind: KindText},
+		{Kind: KindText},
+		{Kind: KindText},
+		{Kind: KindText},
+		{Kind: KindText},
+		{Kind: KindText},
+		{Kind: KindText},
+		{Kind: KindInteger},
+		{Kind: KindDecimal},
+		{Kind: KindLocalTimestamp},
+		{Kind: KindFloat},
+		{Kind: KindText},
 	}
 	return mustCompile(b, items, columns), table{cells("11010519491231002X", "欧阳示例", "1", "19491231", "330602001001",
 		"示例省示例市示例区示例路12号", "13800001234", "3", "12345.60", "2026-02-13T08:30:00.123456", "0.123456", "1")}
