@@ -103,6 +103,10 @@ func (s *Service) apply(entries []authz.Entry) error {
 // narrow checks the right to list and returns the department the list must be held to: the one asked for, or none for those
 // whose right is not bound to a department, else the principal's own.
 func (s *Service) narrow(ctx context.Context, p authz.Principal, a authz.Action, kind string, asked *uuid.UUID) (*uuid.UUID, error) {
+	// Allowed says no while the policy is stale, which must not pass for a narrower right.
+	if err := s.follower.Wait(ctx); err != nil {
+		return nil, err
+	}
 	if asked == nil && s.enforcer.Allowed(p, a, authz.Target{Kind: kind}) {
 		return nil, nil
 	}

@@ -83,7 +83,7 @@ func TestFailedSignIns(t *testing.T) {
 		t.Errorf("a locked account: got %v", locked)
 	}
 	read, err := h.User(t.Context(), h.as(h.first.SystemAdmin), u.ID)
-	if err != nil || read.LockedUntil == nil || read.LockedUntil.Sub(time.Now()).Round(time.Minute) != 30*time.Minute {
+	if err != nil || read.LockedUntil == nil || time.Until(*read.LockedUntil).Round(time.Minute) != 30*time.Minute {
 		t.Errorf("locked until %v, %v", read.LockedUntil, err)
 	}
 	h.exec(t, "UPDATE hub_user SET locked_until = now() - interval '1 second' WHERE id = $1", u.ID)
