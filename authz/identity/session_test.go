@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"bytes"
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -253,4 +254,41 @@ func TestStaleNodeKnowsNobody(t *testing.T) {
 	h.Stop()
 	_, err := h.Authenticate(t.Context(), bearer, home)
 	wantCode(t, "after the follower stopped", err, "policy_stale")
+}
+
+// A right password that was being checked while wrong ones locked the account, or while it was disabled or given another
+// password, does not get in.
+func TestSignInOvertakenByALock(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]string{
+		"locked":           "locked_until = now() + interval '30 minutes'",
+		"disabled":         "state = 'disabled'",
+		"another password": "password_hash = 'another'",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := start(t)
+			u := h.user(t, "worker", h.water)
+			tx, err := h.DB.Pool.Begin(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+			if _, err := tx.Exec(t.Context(), "UPDATE hub_user SET "+change+" WHERE id = $1", u.ID); err != nil {
+				t.Fatal(err)
+			}
+			done := make(chan error, 1)
+			go func() {
+				_, _, err := h.SignIn(t.Context(), "worker", password, home)
+				done <- err
+			}()
+			until(t, 10*time.Second, "the sign-in to reach the row", func() bool {
+				return h.count(t, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 1
+			})
+			if err := tx.Commit(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			wantCode(t, "the overtaken sign-in", <-done, "unauthenticated")
+		})
+	}
 }
