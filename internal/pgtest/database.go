@@ -1,0 +1,226 @@
+package pgtest
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	_ "github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/shuqiao/shuqiao/migrations"
+)
+
+// URL returns the URL of a fresh database with the newest schema of the hub, as superuser. The database is dropped, and
+// sessions still open in it are ended, when the test is over.
+func URL(t testing.TB) string {
+	t.Helper()
+	return create(t, func(ctx context.Context, conn *pgx.Conn, server string) (string, error) {
+		template, err := template(ctx, conn, server)
+		if err != nil {
+			return "", err
+		}
+		return " TEMPLATE " + pgx.Identifier{template}.Sanitize(), nil
+	})
+}
+
+// Empty is URL without a schema: for a department's system that the hub reads from or writes to. It is UTF-8 with
+// locale C.
+func Empty(t testing.TB) string {
+	t.Helper()
+	return create(t, func(context.Context, *pgx.Conn, string) (string, error) {
+		return " TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'", nil
+	})
+}
+
+// Pool returns a pool over URL, closed before its database is dropped. Its sessions carry the test's name.
+func Pool(t testing.TB) *pgxpool.Pool {
+	t.Helper()
+	config, err := pgxpool.ParseConfig(URL(t))
+	if err != nil {
+		t.Fatalf("reading the test database's URL: %v", err)
+	}
+	config.ConnConfig.RuntimeParams["application_name"] = applicationName(t.Name())
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatalf("opening a pool on the test database: %v", err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+// applicationName shortens a test's name to what PostgreSQL shows: 63 bytes, printable ASCII.
+func applicationName(name string) string {
+	short := []byte("test ")
+	for i := range len(name) {
+		if c := name[i]; c > ' ' && c < 0x7f && len(short) < 63 {
+			short = append(short, c)
+		}
+	}
+	return string(short)
+}
+
+// limit bounds creating or dropping one database, starting the server included.
+const limit = 2 * time.Minute
+
+// Prefixes of the names of databases that this package makes and may drop.
+const (
+	testPrefix     = "shuqiao_test_"
+	templatePrefix = "shuqiao_template_"
+)
+
+func create(t testing.TB, source func(ctx context.Context, conn *pgx.Conn, server string) (string, error)) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	server, err := Acquire(ctx)
+	if err != nil {
+		t.Fatalf("getting a test server: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := server.Release(); err != nil {
+			t.Errorf("giving the test server back: %v", err)
+		}
+	})
+	conn, err := pgx.Connect(ctx, server.URL())
+	if err != nil {
+		t.Fatalf("connecting to the test server: %v", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	from, err := source(ctx, conn, server.URL())
+	if err != nil {
+		t.Fatalf("preparing a template database: %v", err)
+	}
+	name := testPrefix + randomName()
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+from); err != nil {
+		t.Fatalf("creating a test database: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := drop(server.URL(), name); err != nil {
+			t.Errorf("dropping test database %s: %v", name, err)
+		}
+	})
+	return inDatabase(server.URL(), name)
+}
+
+func drop(server, name string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, "DROP DATABASE IF EXISTS "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)")
+	return err
+}
+
+// templateLock is the key of the advisory lock under which templates are made and swept.
+const templateLock = 0x7368757174657374
+
+// template returns the name of a database that holds the newest schema, making it first when the server has none. The
+// name carries the digest of the migrations, so that other versions of the code on the same server have their own.
+// A template is complete once it is marked as one; what a killed process left half made is made again.
+func template(ctx context.Context, conn *pgx.Conn, server string) (string, error) {
+	digest, err := migrations.Digest()
+	if err != nil {
+		return "", err
+	}
+	name := templatePrefix + digest[:16]
+	const isComplete = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1 AND datistemplate)"
+	var complete bool
+	if err := conn.QueryRow(ctx, isComplete, name).Scan(&complete); err != nil || complete {
+		return name, err
+	}
+	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(templateLock)); err != nil {
+		return "", fmt.Errorf("waiting for the template lock: %w", err)
+	}
+	defer func() {
+		_, _ = conn.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(templateLock))
+	}()
+	if err := conn.QueryRow(ctx, isComplete, name).Scan(&complete); err != nil || complete {
+		return name, err
+	}
+	quoted := pgx.Identifier{name}.Sanitize()
+	for _, statement := range []string{
+		"DROP DATABASE IF EXISTS " + quoted + " WITH (FORCE)",
+		"CREATE DATABASE " + quoted + " TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'",
+	} {
+		if _, err := conn.Exec(ctx, statement); err != nil {
+			return "", fmt.Errorf("creating the template: %w", err)
+		}
+	}
+	if err := migrate(ctx, inDatabase(server, name)); err != nil {
+		return "", err
+	}
+	if _, err := conn.Exec(ctx, "ALTER DATABASE "+quoted+" WITH IS_TEMPLATE true ALLOW_CONNECTIONS false"); err != nil {
+		return "", fmt.Errorf("marking the template as complete: %w", err)
+	}
+	return name, nil
+}
+
+func migrate(ctx context.Context, url string) error {
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		return fmt.Errorf("opening the template: %w", err)
+	}
+	defer db.Close()
+	return migrations.Up(ctx, db)
+}
+
+// sweep drops all databases this package made, on a server that was just started and has no user but us: what killed
+// test binaries left, and templates of schemas past.
+func sweep(ctx context.Context, server string) error {
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		return fmt.Errorf("connecting to the test server: %w", err)
+	}
+	defer conn.Close(ctx)
+	digest, err := migrations.Digest()
+	if err != nil {
+		return err
+	}
+	rows, err := conn.Query(ctx, `SELECT datname FROM pg_database
+		WHERE (datname LIKE $1 || '%' OR datname LIKE $2 || '%') AND datname <> $2 || $3`, testPrefix, templatePrefix, digest[:16])
+	if err != nil {
+		return fmt.Errorf("listing old test databases: %w", err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return fmt.Errorf("listing old test databases: %w", err)
+	}
+	for _, name := range names {
+		quoted := pgx.Identifier{name}.Sanitize()
+		for _, statement := range []string{
+			"ALTER DATABASE " + quoted + " WITH IS_TEMPLATE false",
+			"DROP DATABASE " + quoted + " WITH (FORCE)",
+		} {
+			if _, err := conn.Exec(ctx, statement); err != nil {
+				return fmt.Errorf("dropping old test database %s: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// inDatabase is the server's URL with another database.
+func inDatabase(server, name string) string {
+	u, err := url.Parse(server)
+	if err != nil {
+		return server
+	}
+	u.Path = "/" + name
+	return u.String()
+}
+
+func randomName() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // Never fails: crypto/rand ends the process instead.
+	return hex.EncodeToString(b[:])
+}
