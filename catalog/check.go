@@ -30,16 +30,15 @@ const maxIndexed = 600
 
 // Facts are what a check needs to know besides the metadata itself.
 type Facts struct {
-	Today         string               // YYYY-MM-DD in Asia/Shanghai: statements may not be dated later.
-	ProviderCode  string               // The provider's unified social credit code.
-	NameTaken     bool                 // Another entry of the provider has this name.
-	HasMounts     bool                 // A mount of the entry is active.
-	BaseDatabases []string             // Codes of the base databases that exist.
-	Systems       []uuid.UUID          // The provider's registered systems.
-	Departments   map[uuid.UUID]bool   // Of the departments named, those that exist.
-	Similar       []SimilarTo          // Entries of other departments that look like this one.
-	KeyItems      map[string]string    // Base database code to the identifier of its registered key item.
-	Published     map[string]ShareType // Item identifiers of the published version with their share types; nil for a first one.
+	Today         string             // YYYY-MM-DD in Asia/Shanghai: statements may not be dated later.
+	ProviderCode  string             // The provider's unified social credit code.
+	NameTaken     bool               // Another entry of the provider has this name.
+	HasMounts     bool               // A mount of the entry is active.
+	BaseDatabases []string           // Codes of the base databases that exist.
+	Systems       []uuid.UUID        // The provider's registered systems.
+	Departments   map[uuid.UUID]bool // Of the departments named, those that exist.
+	Similar       []SimilarTo        // Entries of other departments that look like this one.
+	KeyItems      map[string]string  // Base database code to the identifier of its registered key item.
 }
 
 // SimilarTo is an entry of another department that may be the same data (一数一源 conflict).
