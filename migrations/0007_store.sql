@@ -57,5 +57,33 @@ CREATE TABLE store.shuqiao_cursor (
     at          timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- Rows staged by a run, chunk by chunk: how many, and the sum of their content hashes mod 2^128. The merge asserts them
+-- against the staging table. Chunk -1 takes back duplicates: rows moved to the rejects, and rows replaced by a later one
+-- of their key. base is the head's seq when staging began: rows staged before another writer's commit are not carried
+-- over it. after is the source key to resume behind.
+CREATE TABLE store.chunk (
+    run      uuid NOT NULL,
+    n        int NOT NULL,
+    rows     bigint NOT NULL,
+    hash     bytea NOT NULL CHECK (octet_length(hash) = 16),
+    read     bigint NOT NULL DEFAULT 0,
+    filtered bigint NOT NULL DEFAULT 0,
+    replaced bigint NOT NULL DEFAULT 0,
+    base     bigint NOT NULL DEFAULT 0,
+    after    text[],
+    PRIMARY KEY (run, n)
+);
+
+-- Rows that a run refused, kept apart until its merge commits. key is NULL when the row has no usable key.
+CREATE TABLE store.staged_reject (
+    run        uuid NOT NULL,
+    row_no     bigint NOT NULL,
+    key        text COLLATE "C",
+    reasons    jsonb NOT NULL,
+    row_hash   bytea NOT NULL,
+    sealed     bytea NOT NULL
+);
+CREATE INDEX staged_reject_run ON store.staged_reject (run, key);
+
 -- +goose Down
 DROP SCHEMA store CASCADE;

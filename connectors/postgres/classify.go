@@ -40,7 +40,7 @@ func (Driver) Classify(err error) connectors.Failure {
 		return connectors.Failure{Code: connectors.CodeDown, Text: "the server did not accept the connection"}
 	}
 	if _, ok := errors.AsType[net.Error](err); ok || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, net.ErrClosed) || errors.Is(err, pgconn.ErrConnClosed) {
+		errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, pgconn.ErrConnClosed) {
 		return connectors.Failure{Code: connectors.CodeDown, Text: "the connection was closed"}
 	}
 	for _, own := range []error{errNoColumns, errKeyWidth, errNoArray} {

@@ -158,21 +158,21 @@ func lookupStatements(o *object, columns []column, request connectors.LookupRequ
 		return nil, err
 	}
 	list, formats := selectList(columns)
-	var names, parameters, aliases []string
+	var names, arrays, aliases []string
 	var types []uint32
 	for i, c := range keyColumns {
 		if c.arrayOID == 0 {
 			return nil, errNoArray
 		}
 		names = append(names, quoteIdentifier(c.Name))
-		parameters = append(parameters, "$"+strconv.Itoa(i+1))
+		arrays = append(arrays, "pg_catalog.unnest($"+strconv.Itoa(i+1)+")")
 		aliases = append(aliases, "k"+strconv.Itoa(i+1))
 		types = append(types, c.arrayOID)
 	}
 	where := names[0] + " = ANY ($1)"
 	if len(names) > 1 {
-		where = fmt.Sprintf("(%s) IN (SELECT * FROM pg_catalog.unnest(%s) AS wanted(%s))",
-			strings.Join(names, ", "), strings.Join(parameters, ", "), strings.Join(aliases, ", "))
+		where = fmt.Sprintf("(%s) IN (SELECT * FROM ROWS FROM (%s) AS wanted(%s))",
+			strings.Join(names, ", "), strings.Join(arrays, ", "), strings.Join(aliases, ", "))
 	}
 	sql := "SELECT " + list + " FROM " + o.sql + " WHERE " + where
 	var statements []statement

@@ -44,7 +44,7 @@ func (s *source) begin(ctx context.Context, limited bool) (*session, error) {
 	if limited {
 		timeout = s.target.statementTimeout
 	}
-	if err := exec(ctx, conn, preface(s.target.schema, timeout)); err != nil {
+	if err := execute(ctx, conn, preface(s.target.schema, timeout)); err != nil {
 		discard(conn)
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (s *source) inSnapshot(ctx context.Context, run func(*session) error) error
 
 // end finishes the transaction and hands the connection back.
 func (q *session) end(ctx context.Context) error {
-	if err := exec(ctx, q.conn, "COMMIT"); err != nil {
+	if err := execute(ctx, q.conn, "COMMIT"); err != nil {
 		discard(q.conn)
 		return err
 	}
@@ -154,8 +154,8 @@ func (s *source) give(conn *pgconn.PgConn) {
 	}
 }
 
-// exec runs statements without results.
-func exec(ctx context.Context, conn *pgconn.PgConn, sql string) error {
+// execute runs statements without results.
+func execute(ctx context.Context, conn *pgconn.PgConn, sql string) error {
 	_, err := conn.Exec(ctx, sql).ReadAll()
 	return err
 }

@@ -1,0 +1,38 @@
+# Every target says what it does by its own "## help" text; "make" lists them.
+
+GO ?= go
+ARGS ?=
+PKGS ?= ./...
+FUZZTIME ?= 30s
+export GO
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build demo test lint bench fuzz clean
+
+help: ## help: list the targets
+	@sed -n 's/^\([a-z]*\):.*## help: /\1\t/p' Makefile | while IFS='	' read -r target text; do \
+		printf '  make %-7s %s\n' "$$target" "$$text"; done
+
+deps: ## help: install what demo and test need (root on Debian or Ubuntu), else print the one line that does
+	@scripts/deps.sh demo test
+
+build: ## help: compile the one binary, bin/shuqiao
+	@scripts/build.sh
+
+demo: ## help: play the whole story on a private PostgreSQL and keep serving; make demo ARGS=--exit stops after it
+	@scripts/demo.sh $(ARGS)
+
+test: ## help: run every test on real PostgreSQL; make test PKGS=./audit/... ARGS=-v narrows it
+	@scripts/test.sh $(ARGS) $(PKGS)
+
+lint: ## help: gofumpt, go vet and staticcheck, in pinned versions
+	@scripts/lint.sh
+
+bench: ## help: run the benchmarks on real PostgreSQL
+	@scripts/bench.sh $(ARGS) $(PKGS)
+
+fuzz: ## help: run each fuzz test for FUZZTIME (30s)
+	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh $(PKGS)
+
+clean: ## help: remove what was built; databases and data folders stay
+	rm -rf bin dist

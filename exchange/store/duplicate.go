@@ -1,0 +1,166 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/shuqiao/shuqiao/exchange/transform"
+	"github.com/shuqiao/shuqiao/internal/db"
+)
+
+// DuplicateReason is the reason of every row whose key occurs more than once in one read.
+const DuplicateReason = "duplicate_key"
+
+// Settle closes reading: duplicate keys are resolved, and the staged rows are indexed. Where the mount names an order
+// column the last row of a key stays and the others are superseded; otherwise all rows of the key are rejected, together
+// with an already rejected row of that key. seal encloses a row for the provider. Settle may be called again after a
+// crash: the second call changes nothing.
+func (st *Staging) Settle(ctx context.Context, seal func(row []byte) ([]byte, error)) error {
+	err := st.store.db.InTx(ctx, func(tx *db.Tx) error {
+		if err := setLimits(ctx, tx); err != nil {
+			return err
+		}
+		var settled bool
+		if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM store.chunk WHERE run = $1 AND n < 0)", st.job.Run).Scan(&settled); err != nil {
+			return fmt.Errorf("looking for settled rows: %w", err)
+		}
+		if settled {
+			return FenceTx(ctx, tx, st.job.Lease)
+		}
+		if err := st.takeBack(ctx, tx, seal); err != nil {
+			return err
+		}
+		if err := st.index(ctx, tx); err != nil {
+			return err
+		}
+		return FenceTx(ctx, tx, st.job.Lease)
+	})
+	if err != nil {
+		return fmt.Errorf("resolving duplicate keys: %w", err)
+	}
+	return nil
+}
+
+// takeBack removes the rows of duplicate keys from staging and records chunk -1, which takes their sums back.
+func (st *Staging) takeBack(ctx context.Context, tx pgx.Tx, seal func([]byte) ([]byte, error)) error {
+	number := "_row"
+	if st.fill {
+		number = "_seq"
+	}
+	// A key that was rejected once and accepted once is a duplicate, too.
+	duplicates := fmt.Sprintf(`
+		CREATE TEMP TABLE duplicate ON COMMIT DROP AS
+		SELECT _key FROM %[1]s GROUP BY _key HAVING count(*) > 1
+		UNION SELECT s._key FROM %[1]s s JOIN store.staged_reject x ON x.key = s._key AND x.run = '%[2]s'`, st.table, st.job.Run)
+	if st.job.Ordered != "" {
+		duplicates = fmt.Sprintf(`
+			CREATE TEMP TABLE duplicate ON COMMIT DROP AS
+			SELECT _key, (array_agg(%[2]s ORDER BY _ord DESC NULLS LAST, %[2]s DESC))[1] AS winner FROM %[1]s GROUP BY _key HAVING count(*) > 1`, st.table, number)
+	}
+	if _, err := tx.Exec(ctx, duplicates); err != nil {
+		return fmt.Errorf("finding duplicate keys: %w", err)
+	}
+	var back transform.Sum
+	replaced := int64(0)
+	for {
+		batch, err := st.takeBatch(ctx, tx, number)
+		if err != nil {
+			return err
+		}
+		if len(batch) == 0 {
+			break
+		}
+		var refused []Refused
+		for _, d := range batch {
+			back.Sub(joined(d.h1, d.h2))
+			if st.job.Ordered != "" {
+				replaced++
+				continue
+			}
+			sealed, err := seal(d.row)
+			if err != nil {
+				return fmt.Errorf("sealing a duplicate row: %w", err)
+			}
+			refused = append(refused, Refused{No: d.no, Key: &d.key, Reasons: duplicateReasons(), Hash: d.digest(), Sealed: sealed})
+		}
+		if err := copyRefused(ctx, tx, st.job.Run, refused); err != nil {
+			return err
+		}
+	}
+	hash := back.Bytes()
+	_, err := tx.Exec(ctx, "INSERT INTO store.chunk (run, n, rows, hash, replaced, base) VALUES ($1, -1, $2, $3, $4, $5)",
+		st.job.Run, back.Count, hash[:], replaced, st.head.Seq)
+	if err != nil {
+		return fmt.Errorf("recording duplicate keys: %w", err)
+	}
+	return nil
+}
+
+type duplicateRow struct {
+	key    string
+	no     int64
+	h1, h2 int64
+	row    []byte
+}
+
+// digest recognises the row in the next run: its content hash.
+func (d duplicateRow) digest() []byte {
+	hash := joined(d.h1, d.h2)
+	return hash[:]
+}
+
+// takeBatch deletes up to 2,000 rows of duplicate keys and returns them, so that memory stays flat even where a whole
+// table repeats one key.
+func (st *Staging) takeBatch(ctx context.Context, tx pgx.Tx, number string) ([]duplicateRow, error) {
+	keep := ""
+	if st.job.Ordered != "" {
+		keep = " AND s." + number + " <> d.winner"
+	}
+	rows, err := tx.Query(ctx, fmt.Sprintf(`
+		DELETE FROM %[1]s t WHERE ctid = ANY (ARRAY(SELECT s.ctid FROM %[1]s s JOIN duplicate d ON d._key = s._key%[3]s LIMIT 2000))
+		RETURNING _key, %[2]s, _h1, _h2, row_to_json(t)::text`, st.table, number, keep))
+	if err != nil {
+		return nil, fmt.Errorf("taking duplicate rows back: %w", err)
+	}
+	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (duplicateRow, error) {
+		var d duplicateRow
+		var text string
+		err := row.Scan(&d.key, &d.no, &d.h1, &d.h2, &text)
+		d.row = []byte(text)
+		if st.fill {
+			d.no -= st.head.Seq
+		}
+		return d, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("taking duplicate rows back: %w", err)
+	}
+	return out, nil
+}
+
+func duplicateReasons() json.RawMessage {
+	return json.RawMessage(`[{"item_no":0,"code":"` + DuplicateReason + `","message":"this key occurs more than once in one read"}]`)
+}
+
+// index makes the staged rows findable by key; for a fill these are the indexes of the row table itself.
+func (st *Staging) index(ctx context.Context, tx pgx.Tx) error {
+	if st.fill {
+		if st.job.Ordered != "" {
+			if _, err := tx.Exec(ctx, "ALTER TABLE "+st.table+" DROP COLUMN _ord"); err != nil {
+				return fmt.Errorf("dropping order column: %w", err)
+			}
+		}
+		if err := indexRows(ctx, tx, st.rows); err != nil {
+			return err
+		}
+	} else if _, err := tx.Exec(ctx, "ALTER TABLE "+st.table+" ADD PRIMARY KEY (_key)"); err != nil {
+		return fmt.Errorf("indexing staged rows: %w", err)
+	}
+	if _, err := tx.Exec(ctx, "ANALYZE "+st.table); err != nil {
+		return fmt.Errorf("analysing staged rows: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,199 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/internal/db"
+	"github.com/shuqiao/shuqiao/internal/fault"
+)
+
+// Query says which rows and which columns of a resource to read. Select holds one SQL expression per column wanted
+// (store columns are named by Column.Name; masks are expressions over them), Where a condition with parameters $1… given
+// in Args, "" for all rows. Needs lists the item numbers that Select and Where use.
+type Query struct {
+	Resource uuid.UUID
+	Select   []string
+	Where    string
+	Args     []any
+	Needs    []int
+}
+
+// Record is one row read. Key is the canonical key, for cursors and _rid only. Cells are text forms of PostgreSQL, nil
+// for NULL, valid until the next record.
+type Record struct {
+	Key   string
+	Seq   int64
+	Held  bool
+	Cells [][]byte
+}
+
+// Snapshot says what state of the store a read saw.
+type Snapshot struct {
+	Head Head
+	At   time.Time // Database time of the read.
+}
+
+// inSnapshot runs read in one repeatable-read transaction together with the head, so that what it returns is never part
+// of a commit. It returns a NotFound fault "not_collected" when the resource has no rows at the hub.
+func (s *Store) inSnapshot(ctx context.Context, d authz.Decision, action authz.Action, q Query, read func(tx pgx.Tx, h Head, l Layout) error) (Snapshot, error) {
+	if !d.Allows(action) {
+		return Snapshot{}, fault.New(fault.Forbidden, "forbidden", "reading rows needs a decision of policy").At("policy")
+	}
+	tx, err := s.db.Pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("beginning to read: %w", err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	var snap Snapshot
+	var columns []byte
+	l := Layout{Resource: q.Resource, State: LayoutActive}
+	err = tx.QueryRow(ctx, `
+		SELECT h.resource, h.seq, h.min_seq, h.layout, h.incarnation, h.changed_at, clock_timestamp(), l.table_name, l.columns
+		FROM store.store_head h JOIN store.layout l ON l.resource = h.resource AND l.layout = h.layout WHERE h.resource = $1`, q.Resource).
+		Scan(&snap.Head.Resource, &snap.Head.Seq, &snap.Head.MinSeq, &snap.Head.Layout, &snap.Head.Incarnation, &snap.Head.ChangedAt, &snap.At, &l.Table, &columns)
+	if db.NoRows(err) {
+		return Snapshot{}, fault.New(fault.NotFound, "not_collected", "no data of this resource have arrived at the hub yet").At("store")
+	}
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("reading the head: %w", err)
+	}
+	l.Number = snap.Head.Layout
+	if err := l.decode(columns); err != nil {
+		return Snapshot{}, err
+	}
+	for _, no := range q.Needs {
+		if _, ok := l.Column(no); !ok {
+			return Snapshot{}, fault.New(fault.Unavailable, "not_collected", "an item of this grant has not arrived at the hub yet").At("store")
+		}
+	}
+	if err := read(tx, snap.Head, l); err != nil {
+		return Snapshot{}, err
+	}
+	return snap, nil
+}
+
+// Rows reads up to limit rows with key > after ("" for the first) in key order and hands each to visit.
+func (s *Store) Rows(ctx context.Context, d authz.Decision, q Query, after string, limit int, visit func(Record) error) (Snapshot, error) {
+	return s.inSnapshot(ctx, d, authz.DataPull, q, func(tx pgx.Tx, _ Head, l Layout) error {
+		args := append(q.Args[:len(q.Args):len(q.Args)], after, limit)
+		sql := fmt.Sprintf("SELECT %s FROM %s WHERE %s _key > $%d ORDER BY _key LIMIT $%d", q.list(), l.Name(), q.and(), len(args)-1, len(args))
+		return visitRows(ctx, tx, sql, args, visit)
+	})
+}
+
+// Lookup reads the rows with these keys, in key order. Keys outside Where are as absent as keys that do not exist.
+// action is what the caller was allowed: data.pull or data.verify.
+func (s *Store) Lookup(ctx context.Context, d authz.Decision, action authz.Action, q Query, keys []string, visit func(Record) error) (Snapshot, error) {
+	return s.inSnapshot(ctx, d, action, q, func(tx pgx.Tx, _ Head, l Layout) error {
+		args := append(q.Args[:len(q.Args):len(q.Args)], keys)
+		sql := fmt.Sprintf("SELECT %s FROM %s WHERE %s _key = ANY ($%d::text[]) ORDER BY _key", q.list(), l.Name(), q.and(), len(args))
+		return visitRows(ctx, tx, sql, args, visit)
+	})
+}
+
+// Change is one entry of the changes of a resource. Cells is nil for a delete.
+type Change struct {
+	Delete bool
+	Record
+}
+
+// Changes reads up to limit changes with after < seq <= head, in seq order: an upsert for a row that is inside Where, a
+// delete for a row that left it or the store. More reports whether there may be further ones up to the head.
+func (s *Store) Changes(ctx context.Context, d authz.Decision, q Query, after int64, limit int, visit func(Change) error) (snap Snapshot, more bool, err error) {
+	snap, err = s.inSnapshot(ctx, d, authz.DataPull, q, func(tx pgx.Tx, h Head, l Layout) error {
+		args := append(q.Args[:len(q.Args):len(q.Args)], after, h.Seq, limit+1)
+		n := len(q.Args)
+		where := q.Where
+		if where == "" {
+			where = "true"
+		}
+		nulls := strings.Repeat(", NULL", len(q.Select))
+		sql := fmt.Sprintf(`
+			(SELECT false, %[1]s FROM %[2]s WHERE _seq > $%[4]d AND _seq <= $%[5]d AND (%[3]s) ORDER BY _seq LIMIT $%[6]d)
+			UNION ALL
+			(SELECT true, key, seq, false%[7]s FROM %[8]s WHERE seq > $%[4]d AND seq <= $%[5]d AND (%[3]s)
+				AND NOT EXISTS (SELECT 1 FROM (SELECT * FROM %[2]s WHERE _key = key) r WHERE %[3]s)
+			ORDER BY seq LIMIT $%[6]d)
+			ORDER BY 3 LIMIT $%[6]d`,
+			q.list(), l.Name(), where, n+1, n+2, n+3, nulls, l.LogName())
+		seen := 0
+		rows, err := tx.Query(ctx, sql, append([]any{pgx.QueryResultFormats{pgx.TextFormatCode}}, args...)...)
+		if err != nil {
+			return fmt.Errorf("reading changes: %w", err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			if seen++; seen > limit {
+				more = true
+				break
+			}
+			raw := rows.RawValues()
+			rec, err := record(raw[1:])
+			if err != nil {
+				return err
+			}
+			c := Change{Delete: raw[0][0] == 't', Record: rec}
+			if c.Delete {
+				c.Cells = nil
+			}
+			if err := visit(c); err != nil {
+				return err
+			}
+		}
+		rows.Close()
+		if err := rows.Err(); err != nil {
+			return fmt.Errorf("reading changes: %w", err)
+		}
+		return nil
+	})
+	return snap, more, err
+}
+
+// list is the select list behind identity: key, seq, held, then the columns wanted.
+func (q Query) list() string {
+	return "_key, _seq, _held IS NOT NULL" + prefixed(", ", q.Select)
+}
+
+func (q Query) and() string {
+	if q.Where == "" {
+		return ""
+	}
+	return "(" + q.Where + ") AND"
+}
+
+func visitRows(ctx context.Context, tx pgx.Tx, sql string, args []any, visit func(Record) error) error {
+	rows, err := tx.Query(ctx, sql, append([]any{pgx.QueryResultFormats{pgx.TextFormatCode}}, args...)...)
+	if err != nil {
+		return fmt.Errorf("reading rows: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		rec, err := record(rows.RawValues())
+		if err != nil {
+			return err
+		}
+		if err := visit(rec); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("reading rows: %w", err)
+	}
+	return nil
+}
+
+func record(raw [][]byte) (Record, error) {
+	seq, err := strconv.ParseInt(string(raw[1]), 10, 64)
+	if err != nil {
+		return Record{}, fmt.Errorf("reading a row's seq: %w", err)
+	}
+	return Record{Key: string(raw[0]), Seq: seq, Held: raw[2][0] == 't', Cells: raw[3:]}, nil
+}

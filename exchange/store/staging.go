@@ -1,0 +1,445 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/shuqiao/shuqiao/exchange/transform"
+	"github.com/shuqiao/shuqiao/internal/db"
+	"github.com/shuqiao/shuqiao/internal/fault"
+)
+
+// A chunk is staged, checkpointed and forgotten; its size bounds the memory of a run.
+const (
+	chunkRows  = 20_000
+	chunkBytes = 8 << 20
+)
+
+// Job says what a run stages and for whom.
+type Job struct {
+	Resource uuid.UUID
+	Task     uuid.UUID
+	Run      uuid.UUID
+	Version  int      // Resource version whose items are staged.
+	Columns  []Column // In item order.
+	Lease    Lease
+	Ordered  string // SQL type of the mount's order column ("numeric" or "text"), or "" when there is none.
+	Compare  bool   // Only keys and hashes are staged, to be compared with the store instead of merged.
+}
+
+// Row is one accepted row to stage. Values are in the order of Job.Columns, in the text form of PostgreSQL, nil for
+// NULL; Box is the bounding box of the geometry columns, four values each.
+type Row struct {
+	No     int64 // Position in the source read, from 1.
+	Key    string
+	Hash   [16]byte
+	Values [][]byte
+	Box    []float64
+	Order  []byte // Value of the order column, nil when there is none.
+}
+
+// Refused is one rejected row to stage. Key is nil when the row has no usable key.
+type Refused struct {
+	No      int64
+	Key     *string
+	Reasons json.RawMessage
+	Hash    []byte // Digest of the raw row, to recognise it in the next run.
+	Sealed  []byte
+}
+
+// Staging collects the rows of one run until they are merged or attached.
+//
+// A resource whose layout stays is merged: its rows go to a table of their own first. A resource without rows, or with
+// a new layout, is filled: its rows go straight to the detached row table of that layout.
+type Staging struct {
+	store *Store
+	job   Job
+	fill  bool
+	head  Head   // As of opening; a fill asserts that it has not moved.
+	rows  Layout // The layout that will hold the rows.
+	table string // Quoted name of the table that is staged into.
+
+	next    int   // Number of the next chunk.
+	ordinal int64 // Accepted rows staged so far, for numbering a fill.
+	resumed bool  // Earlier chunks of this run were kept.
+
+	chunk   chunk
+	writing chan error // Result of the chunk being written behind the reader's back; nil when there is none.
+}
+
+// chunk is what was read since the last checkpoint.
+type chunk struct {
+	copy     bytes.Buffer
+	refused  []Refused
+	sum      transform.Sum
+	read     int64
+	filtered int64
+	after    []string
+}
+
+// Open prepares staging for a run. When an earlier attempt of the same run left chunks, and resume is wanted, and the
+// staged rows still are what their checkpoints say, they are kept and After tells where to go on; otherwise staging
+// starts from zero.
+func (s *Store) Open(ctx context.Context, job Job, resume bool) (*Staging, error) {
+	st := &Staging{store: s, job: job}
+	err := s.db.InTx(ctx, func(tx *db.Tx) error {
+		if err := setLimits(ctx, tx); err != nil {
+			return err
+		}
+		head, err := lockHead(ctx, tx, job.Resource)
+		if err != nil {
+			return err
+		}
+		st.head = head
+		if err := st.place(ctx, tx); err != nil {
+			return err
+		}
+		if resume {
+			if err := st.adopt(ctx, tx); err != nil {
+				return err
+			}
+		}
+		if !st.resumed {
+			if err := st.start(ctx, tx); err != nil {
+				return err
+			}
+		}
+		return FenceTx(ctx, tx, job.Lease)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("opening staging: %w", err)
+	}
+	return st, nil
+}
+
+// setLimits bounds what a stopped process can hold: its locks go when the server ends its session.
+func setLimits(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '30s'; SET LOCAL statement_timeout = '30min'; SET LOCAL idle_in_transaction_session_timeout = '60s'")
+	return err
+}
+
+// place decides between merging and filling and names the tables.
+func (st *Staging) place(ctx context.Context, tx pgx.Tx) error {
+	if st.head.Layout > 0 {
+		active, err := readLayout(ctx, tx, st.job.Resource, st.head.Layout)
+		if err != nil {
+			return err
+		}
+		if st.job.Compare || active.sameShape(st.job.Columns) {
+			st.rows = active
+			st.table = qualified("s_" + strings.ReplaceAll(st.job.Run.String(), "-", ""))
+			return nil
+		}
+	}
+	if st.job.Compare {
+		return fault.New(fault.NotFound, "not_collected", "no data of this resource have arrived at the hub yet").At("store")
+	}
+	st.fill = true
+	var number int
+	if err := tx.QueryRow(ctx, "SELECT coalesce(max(layout), 0) + 1 FROM store.layout WHERE resource = $1 AND state <> 'filling'", st.job.Resource).Scan(&number); err != nil {
+		return fmt.Errorf("numbering layout: %w", err)
+	}
+	st.rows = Layout{Resource: st.job.Resource, Number: number, Version: st.job.Version, Table: tableName(st.job.Resource, number), Columns: st.job.Columns, State: LayoutFilling}
+	st.table = st.rows.Name()
+	return nil
+}
+
+// adopt keeps the chunks of an earlier attempt when the staged rows still equal them. A lost table does not; one that was
+// already settled, or whose head has moved since, is not continued either: its rows would overwrite newer ones.
+func (st *Staging) adopt(ctx context.Context, tx pgx.Tx) error {
+	var exists bool
+	if err := tx.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL AND EXISTS (SELECT 1 FROM store.chunk WHERE run = $2) AND NOT EXISTS (SELECT 1 FROM store.chunk WHERE run = $2 AND (n < 0 OR base <> $3))", st.table, st.job.Run, st.head.Seq).Scan(&exists); err != nil {
+		return fmt.Errorf("looking for staged rows: %w", err)
+	}
+	if !exists {
+		return nil
+	}
+	equal, err := st.intact(ctx, tx)
+	if err != nil || !equal {
+		return err
+	}
+	err = tx.QueryRow(ctx, "SELECT max(n) + 1, sum(rows)::bigint FROM store.chunk WHERE run = $1", st.job.Run).Scan(&st.next, &st.ordinal)
+	if err != nil {
+		return fmt.Errorf("reading checkpoints: %w", err)
+	}
+	st.resumed = true
+	return nil
+}
+
+// intact reports whether the staged rows are what the checkpoints promise.
+func (st *Staging) intact(ctx context.Context, tx pgx.Tx) (bool, error) {
+	promised, err := st.promised(ctx, tx)
+	if err != nil {
+		return false, err
+	}
+	found, err := scanSum(tx.QueryRow(ctx, "SELECT "+sumColumns+" FROM "+st.table))
+	if err != nil {
+		return false, fmt.Errorf("summing staged rows: %w", err)
+	}
+	return promised.Equal(found), nil
+}
+
+// promised adds up the checkpoints of the run.
+func (st *Staging) promised(ctx context.Context, tx pgx.Tx) (transform.Sum, error) {
+	var sum transform.Sum
+	var count int64
+	var hash []byte
+	rows, err := tx.Query(ctx, "SELECT rows, hash FROM store.chunk WHERE run = $1", st.job.Run)
+	if err == nil {
+		_, err = pgx.ForEachRow(rows, []any{&count, &hash}, func() error { return addChunk(&sum, count, hash) })
+	}
+	if err != nil {
+		return transform.Sum{}, fmt.Errorf("adding checkpoints up: %w", err)
+	}
+	return sum, nil
+}
+
+// start empties whatever an earlier attempt left and makes the tables.
+func (st *Staging) start(ctx context.Context, tx pgx.Tx) error {
+	if err := st.discard(ctx, tx); err != nil {
+		return err
+	}
+	ordered := ""
+	if st.job.Ordered == "numeric" {
+		ordered = ", _ord numeric"
+	} else if st.job.Ordered != "" {
+		ordered = `, _ord text COLLATE "C"`
+	}
+	if st.fill {
+		columns, err := json.Marshal(st.rows.Columns)
+		if err != nil {
+			return fmt.Errorf("encoding columns: %w", err)
+		}
+		if err := createRows(ctx, tx, st.rows); err != nil {
+			return err
+		}
+		if ordered != "" {
+			if _, err := tx.Exec(ctx, "ALTER TABLE "+st.table+" ADD COLUMN "+ordered[2:]); err != nil {
+				return fmt.Errorf("adding order column: %w", err)
+			}
+		}
+		_, err = tx.Exec(ctx, "INSERT INTO store.layout (resource, layout, version, table_name, columns, state, created_at) VALUES ($1, $2, $3, $4, $5, 'filling', clock_timestamp())",
+			st.rows.Resource, st.rows.Number, st.rows.Version, st.rows.Table, columns)
+		if err != nil {
+			return fmt.Errorf("recording layout: %w", err)
+		}
+		return nil
+	}
+	sql := fmt.Sprintf(`CREATE TABLE %s (_key text COLLATE "C" NOT NULL, _row bigint NOT NULL, _h1 bigint NOT NULL, _h2 bigint NOT NULL%s%s)`,
+		st.table, prefixed(", ", itemDefinitions(st.columns())), ordered)
+	if _, err := tx.Exec(ctx, sql); err != nil {
+		return fmt.Errorf("creating staging table: %w", err)
+	}
+	return nil
+}
+
+// discard removes everything this run staged. Detached tables of other runs of the resource go too: the caller holds the
+// writer lease, so nobody fills them any more.
+func (st *Staging) discard(ctx context.Context, tx pgx.Tx) error {
+	for _, sql := range []string{"DELETE FROM store.chunk WHERE run = $1", "DELETE FROM store.staged_reject WHERE run = $1"} {
+		if _, err := tx.Exec(ctx, sql, st.job.Run); err != nil {
+			return fmt.Errorf("emptying staging: %w", err)
+		}
+	}
+	rows, err := tx.Query(ctx, "DELETE FROM store.layout WHERE resource = $1 AND state = 'filling' RETURNING table_name", st.job.Resource)
+	if err != nil {
+		return fmt.Errorf("emptying staging: %w", err)
+	}
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return fmt.Errorf("emptying staging: %w", err)
+	}
+	drop := []string{}
+	for _, t := range tables {
+		drop = append(drop, qualified(t), qualified(t+"_log"))
+	}
+	if !st.fill {
+		drop = append(drop, st.table)
+	}
+	for _, t := range drop {
+		if _, err := tx.Exec(ctx, "DROP TABLE IF EXISTS "+t); err != nil {
+			return fmt.Errorf("dropping staging table: %w", err)
+		}
+	}
+	return nil
+}
+
+// Resumed reports whether rows of an earlier attempt were kept, and the source key to continue behind.
+func (st *Staging) Resumed(ctx context.Context) (after []string, read int64, ok bool, err error) {
+	if !st.resumed {
+		return nil, 0, false, nil
+	}
+	err = st.store.db.Pool.QueryRow(ctx, "SELECT (SELECT after FROM store.chunk WHERE run = $1 ORDER BY n DESC LIMIT 1), sum(read)::bigint FROM store.chunk WHERE run = $1", st.job.Run).Scan(&after, &read)
+	if err != nil {
+		return nil, 0, false, fmt.Errorf("reading checkpoint: %w", err)
+	}
+	return after, read, true, nil
+}
+
+// Filling reports whether the rows go to a detached table that is attached, rather than merged.
+func (st *Staging) Filling() bool { return st.fill }
+
+// columns returns the item columns that are staged.
+func (st *Staging) columns() []Column {
+	if st.job.Compare {
+		return nil
+	}
+	return st.job.Columns
+}
+
+// Append stages one accepted row.
+func (st *Staging) Append(r Row) {
+	buf := &st.chunk.copy
+	st.ordinal++
+	line := buf.AvailableBuffer()
+	line = transform.EncodeCopyText(line, []byte(r.Key))
+	h1, h2 := halves(r.Hash)
+	line = append(line, '\t')
+	if st.fill {
+		line = strconv.AppendInt(line, st.head.Seq+st.ordinal, 10)
+		line = append(line, '\t')
+		line = append(line, st.job.Run.String()...)
+	} else {
+		line = strconv.AppendInt(line, r.No, 10)
+	}
+	line = append(line, '\t')
+	line = strconv.AppendInt(line, h1, 10)
+	line = append(line, '\t')
+	line = strconv.AppendInt(line, h2, 10)
+	box := 0
+	for i, c := range st.columns() {
+		line = appendCell(line, r.Values[i])
+		if !c.Geometry {
+			continue
+		}
+		for range 4 {
+			if r.Values[i] == nil {
+				line = append(line, '\t', '\\', 'N')
+			} else {
+				line = append(line, '\t')
+				line = strconv.AppendFloat(line, r.Box[box], 'g', -1, 64)
+			}
+			box++
+		}
+	}
+	if st.job.Ordered != "" {
+		line = appendCell(line, r.Order)
+	}
+	line = append(line, '\n')
+	buf.Write(line)
+	st.chunk.sum.Add(r.Hash)
+	st.chunk.read++
+}
+
+func appendCell(line, value []byte) []byte {
+	line = append(line, '\t')
+	if value == nil {
+		return append(line, '\\', 'N')
+	}
+	return transform.EncodeCopyText(line, value)
+}
+
+// Refuse stages one rejected row.
+func (st *Staging) Refuse(r Refused) {
+	st.chunk.refused = append(st.chunk.refused, r)
+	st.chunk.read++
+}
+
+// Filter counts a row that the mount's filter drops; its key counts as missing.
+func (st *Staging) Filter() {
+	st.chunk.read++
+	st.chunk.filtered++
+}
+
+// Full reports whether the chunk has reached its size and should be checkpointed.
+func (st *Staging) Full() bool {
+	return st.chunk.read >= chunkRows || st.chunk.copy.Len() >= chunkBytes || len(st.chunk.refused) >= chunkRows/4
+}
+
+// Checkpoint writes the chunk and its promise in one transaction, behind the caller's back: the caller reads on while it
+// is written, at most one chunk ahead. after is the source key to resume behind, nil where the source cannot. An error
+// of an earlier chunk is returned by the next call or by Flush.
+func (st *Staging) Checkpoint(ctx context.Context, after []string) error {
+	if err := st.Flush(); err != nil {
+		return err
+	}
+	c := st.chunk
+	c.after = after
+	n := st.next
+	st.next++
+	st.chunk = chunk{}
+	st.writing = make(chan error, 1)
+	go func() { st.writing <- st.write(ctx, n, &c) }()
+	return nil
+}
+
+// Flush waits until the chunk being written is durable.
+func (st *Staging) Flush() error {
+	if st.writing == nil {
+		return nil
+	}
+	err := <-st.writing
+	st.writing = nil
+	if err != nil {
+		return fmt.Errorf("staging rows: %w", err)
+	}
+	return nil
+}
+
+// copyTarget is the staged table with its columns in the order Append writes them.
+func (st *Staging) copyTarget() string {
+	columns := []string{"_key", "_row", "_h1", "_h2"}
+	if st.fill {
+		columns = []string{"_key", "_seq", "_run", "_h1", "_h2"}
+	}
+	columns = append(columns, copyColumns(st.columns())...)
+	if st.job.Ordered != "" {
+		columns = append(columns, "_ord")
+	}
+	return st.table + " (" + strings.Join(columns, ", ") + ")"
+}
+
+func (st *Staging) write(ctx context.Context, n int, c *chunk) error {
+	return st.store.db.InTx(ctx, func(tx *db.Tx) error {
+		if err := setLimits(ctx, tx); err != nil {
+			return err
+		}
+		if c.copy.Len() > 0 {
+			if _, err := tx.Conn().PgConn().CopyFrom(ctx, &c.copy, "COPY "+st.copyTarget()+" FROM STDIN"); err != nil {
+				return fmt.Errorf("copying rows: %w", err)
+			}
+		}
+		if err := copyRefused(ctx, tx, st.job.Run, c.refused); err != nil {
+			return err
+		}
+		hash := c.sum.Bytes()
+		_, err := tx.Exec(ctx, "INSERT INTO store.chunk (run, n, rows, hash, read, filtered, base, after) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+			st.job.Run, n, c.sum.Count, hash[:], c.read, c.filtered, st.head.Seq, c.after)
+		if err != nil {
+			return fmt.Errorf("writing checkpoint: %w", err)
+		}
+		return FenceTx(ctx, tx, st.job.Lease)
+	})
+}
+
+func copyRefused(ctx context.Context, tx pgx.Tx, run uuid.UUID, refused []Refused) error {
+	if len(refused) == 0 {
+		return nil
+	}
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"store", "staged_reject"}, []string{"run", "row_no", "key", "reasons", "row_hash", "sealed"},
+		pgx.CopyFromSlice(len(refused), func(i int) ([]any, error) {
+			r := refused[i]
+			return []any{run, r.No, r.Key, r.Reasons, r.Hash, r.Sealed}, nil
+		}))
+	if err != nil {
+		return fmt.Errorf("copying rejects: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Runs go test with its arguments on a real PostgreSQL, with the race detector where a C compiler is at hand. Its exit
+# code is go test's.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/check-go.sh
+GO=${GO:-go}
+scripts/deps.sh test
+
+race=()
+if scripts/has-gcc.sh; then
+	race=(-race)
+	export CGO_ENABLED=1
+else
+	echo "==> no C compiler: the tests run without the race detector"
+fi
+[ $# -gt 0 ] || set -- ./...
+
+echo "==> compiling the tests (the first time, Go downloads modules and this takes some minutes)"
+CGO_ENABLED=0 "$GO" build -buildvcs=false -o bin/withpg ./internal/pgtest/withpg
+echo "==> running the tests on a private PostgreSQL"
+exec bin/withpg "$GO" test "${race[@]}" -timeout 15m "$@"
