@@ -55,15 +55,16 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
 fi
 
 if command -v apt-get >/dev/null 2>&1; then
-	line="sudo sh -c \"$command\""
+	line="sh -c \"$command\""
+	who=" as root (or with sudo before it)"
 elif command -v brew >/dev/null 2>&1; then
 	line="brew install postgresql@17"
 else
 	line="install PostgreSQL $oldest or newer (the server) and gcc with your system's package manager"
 fi
 if [ -n "$needs" ]; then
-	echo "A PostgreSQL server ($oldest or newer) is missing. Run this one line, then try again:" >&2
+	echo "A PostgreSQL server ($oldest or newer) is missing. Run this one line${who:-}, then try again:" >&2
 	echo "  $line" >&2
 	exit 3
 fi
-echo "Nice to have, not needed: $wants (for Go's race detector). To install: $line" >&2
+echo "Nice to have, not needed: $wants (for Go's race detector). To install, run${who:-}: $line" >&2

@@ -152,10 +152,11 @@ func (st *Staging) place(ctx context.Context, tx pgx.Tx) error {
 }
 
 // adopt keeps the chunks of an earlier attempt when the staged rows still equal them. A lost table does not; one that was
-// already settled, or whose head has moved since, is not continued either: its rows would overwrite newer ones.
+// already settled, whose place in the source is unknown, or whose head has moved since, is not continued either: its
+// rows would overwrite newer ones.
 func (st *Staging) adopt(ctx context.Context, tx pgx.Tx) error {
 	var exists bool
-	if err := tx.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL AND EXISTS (SELECT 1 FROM store.chunk WHERE run = $2) AND NOT EXISTS (SELECT 1 FROM store.chunk WHERE run = $2 AND (n < 0 OR base <> $3))", st.table, st.job.Run, st.head.Seq).Scan(&exists); err != nil {
+	if err := tx.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL AND EXISTS (SELECT 1 FROM store.chunk WHERE run = $2) AND NOT EXISTS (SELECT 1 FROM store.chunk WHERE run = $2 AND (n < 0 OR base <> $3 OR after IS NULL))", st.table, st.job.Run, st.head.Seq).Scan(&exists); err != nil {
 		return fmt.Errorf("looking for staged rows: %w", err)
 	}
 	if !exists {

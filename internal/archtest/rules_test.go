@@ -38,7 +38,7 @@ var rooms = map[string][]string{
 	"exchange": join(below, foundation, []string{
 		"connectors", "exchange/engine", "exchange/pull", "exchange/store",
 	}),
-	"exchange/engine":    join(foundation, []string{"connectors", "exchange/transform"}),
+	"exchange/engine":    join(foundation, []string{"connectors", "exchange/transform", "exchange/store"}),
 	"exchange/pull":      join(below, foundation, []string{"exchange/store"}),
 	"exchange/store":     join(below, foundation),
 	"exchange/transform": join(pure, []string{"connectors", "internal/fault"}),

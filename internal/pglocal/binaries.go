@@ -15,13 +15,13 @@ import (
 // MinVersion is the oldest PostgreSQL major version the hub runs on.
 const MinVersion = 14
 
-// InstallHint is the one command that installs a PostgreSQL server on Debian and Ubuntu without leaving a running
+// InstallHint is the one command, for root, that installs a PostgreSQL server on Debian and Ubuntu without leaving a running
 // service behind. The file keeps the package from creating and starting a cluster of its own.
-const InstallHint = `sudo sh -c 'mkdir -p /etc/postgresql-common && echo create_main_cluster=false >>/etc/postgresql-common/createcluster.conf && ` +
+const InstallHint = `sh -c 'mkdir -p /etc/postgresql-common && echo create_main_cluster=false >>/etc/postgresql-common/createcluster.conf && ` +
 	`apt-get update && UCF_FORCE_CONFFOLD=1 DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql'`
 
 // ErrNoBinaries says that no PostgreSQL server of MinVersion or newer is installed. Its text holds InstallHint.
-var ErrNoBinaries = fmt.Errorf("no PostgreSQL server %d or newer found in PATH, /usr/lib/postgresql or Homebrew; install one with: %s",
+var ErrNoBinaries = fmt.Errorf("no PostgreSQL server %d or newer found in PATH, /usr/lib/postgresql or Homebrew; as root, install one with: %s",
 	MinVersion, InstallHint)
 
 // Binaries is one installed PostgreSQL.

@@ -58,7 +58,13 @@ func dataDir(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
+		// A killed holder's initdb may still be writing there for a moment.
+		limit := time.Now().Add(20 * time.Second)
+		err := os.RemoveAll(dir)
+		for err != nil && time.Now().Before(limit) {
+			err = os.RemoveAll(dir)
+		}
+		if err != nil {
 			t.Error(err)
 		}
 	})
@@ -358,26 +364,76 @@ func TestPIDFileOfAnotherProcess(t *testing.T) {
 	}
 }
 
-// A killed first start leaves a half-made cluster under another name, which the next start removes.
-func TestHalfMadeClusterIsRedone(t *testing.T) {
+// A holder killed at any point of the first start leaves nothing that keeps the next one from a whole cluster, and no
+// half-made one behind.
+func TestKilledFirstStart(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, until string }{
+		{"when initdb begins", "postgres.new-*"},
+		{"while initdb writes", "postgres.new-*/data/global/*"},
+		{"when the cluster is placed", "postgres"},
+		{"when the server starts", "postgres/data/postmaster.pid"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			dir := dataDir(t)
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), holderEnv+"="+dir)
+			stdin, err := cmd.StdinPipe() // Kept open: the holder would leave by itself at its end.
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stdin.Close()
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			awaitFile(t, filepath.Join(dir, tc.until))
+			kill(t, cmd)
+
+			c := start(t, dir)
+			if got := query(t, c.URL("postgres"), "SELECT 'whole'"); got != "whole" {
+				t.Errorf("query: %q", got)
+			}
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+			start(t, dir)
+		})
+	}
+}
+
+// awaitFile returns as soon as a path matches the pattern.
+func awaitFile(t *testing.T, pattern string) {
+	t.Helper()
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	limit := time.After(time.Minute)
+	for {
+		if found, err := filepath.Glob(pattern); err != nil || len(found) > 0 {
+			if err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+		select {
+		case <-ticker.C:
+		case <-limit:
+			t.Fatalf("%s did not appear", pattern)
+		}
+	}
+}
+
+// What a killed initdb left under its own name is removed by the next start.
+func TestHalfMadeClusterIsRemoved(t *testing.T) {
 	t.Parallel()
 	dir := dataDir(t)
-	half := filepath.Join(dir, "postgres.new", "data")
-	if err := os.MkdirAll(half, 0o700); err != nil {
+	half := filepath.Join(dir, "postgres.new-1", "data")
+	if err := os.MkdirAll(half, 0o711); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(dir, 0o711); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(half, "PG_VERSION"), []byte("15\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c := start(t, dir)
-	if got := query(t, c.URL("postgres"), "SELECT 'whole'"); got != "whole" {
-		t.Errorf("query: %q", got)
-	}
-	if _, err := os.Stat(filepath.Join(dir, "postgres.new")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("postgres.new: %v, want that it does not exist", err)
+	start(t, dir)
+	if left, err := filepath.Glob(filepath.Join(dir, "postgres.new-*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %q, %v", left, err)
 	}
 }
 

@@ -34,16 +34,22 @@ log_timezone = 'UTC'
 log_line_prefix = '%m [%p] %a '
 `
 
-// createCluster makes <dir>/postgres complete or not at all: everything is built under another name and renamed, so a
-// killed initdb leaves only a folder that the next call removes. durable says whether files are flushed to disk.
-func createCluster(ctx context.Context, dir string, bin Binaries, acct account, durable bool) error {
-	building := filepath.Join(dir, "postgres.new")
-	if err := os.RemoveAll(building); err != nil {
-		return fmt.Errorf("removing a half-made cluster: %w", err)
+// createCluster makes <dir>/postgres complete or not at all: everything is built under a name of its own and renamed. A
+// killed holder's initdb may still be writing for a moment, so no two attempts share a name; what it leaves is removed by
+// the next call. durable says whether files are flushed to disk.
+func createCluster(ctx context.Context, dir string, bin Binaries, acct account, durable bool) (err error) {
+	if err := removeHalfMade(dir); err != nil {
+		return err
 	}
-	if err := os.Mkdir(building, 0o700); err != nil {
+	building, err := os.MkdirTemp(dir, halfMade)
+	if err != nil {
 		return fmt.Errorf("creating the cluster's folder: %w", err)
 	}
+	defer func() {
+		if err != nil {
+			_ = os.RemoveAll(building)
+		}
+	}()
 	secret := make([]byte, 32)
 	if _, err := rand.Read(secret); err != nil {
 		return fmt.Errorf("making a password: %w", err)
@@ -87,6 +93,21 @@ func createCluster(ctx context.Context, dir string, bin Binaries, acct account, 
 	}
 	if err := os.Rename(building, filepath.Join(dir, "postgres")); err != nil {
 		return fmt.Errorf("placing the cluster: %w", err)
+	}
+	return nil
+}
+
+// halfMade is the pattern of names under which clusters are built.
+const halfMade = "postgres.new-*"
+
+func removeHalfMade(dir string) error {
+	old, err := filepath.Glob(filepath.Join(dir, halfMade))
+	if err != nil {
+		return fmt.Errorf("looking for a half-made cluster: %w", err)
+	}
+	for _, path := range old {
+		// An initdb that still writes there makes this fail; a later start removes the rest.
+		_ = os.RemoveAll(path)
 	}
 	return nil
 }

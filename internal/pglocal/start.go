@@ -180,7 +180,8 @@ func (c *Cluster) launch(ctx context.Context, opts Options, bin Binaries, acct a
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		args = append(args, "-c", name+"="+settings[name])
 	}
-	cmd := acct.command(ctx, "/bin/sh", args...)
+	// Not to be cut short: a shell killed after it forked would leave a server whose number nobody knows.
+	cmd := acct.command(context.WithoutCancel(ctx), "/bin/sh", args...)
 	cmd.Stderr = logFile
 	out, err := cmd.Output()
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 const hidden = "***"
 
 // Secret is text that prints, encodes and logs as ***, whatever the verb (%p, which fmt never lets a type answer, is
-// refused by go vet). Reveal returns it. JSON and text decoding
-// into a Secret take the text as it is.
+// refused by go vet). Reveal returns it. JSON and text decoding into a Secret take the
+// text as it is.
 type Secret string
 
 // Reveal returns the text itself, for the one place that needs it.

@@ -281,7 +281,8 @@ func TestSQL(t *testing.T) {
 		{`{"op":"prefix","item":"c","value":"33"}`, `(r."c" >= $3::text COLLATE "C" AND r."c" < $4::text COLLATE "C")`, []any{"33", "34"}},
 		{
 			`{"op":"not","arg":{"op":"and","args":[{"op":"is_null","item":"m"},{"op":"between","item":"i","from":1,"to":"2"}]}}`,
-			`(NOT ((r."m" IS NULL) AND (r."i" >= $3::bigint AND r."i" <= $4::bigint)))`, []any{"1", "2"},
+			`(NOT ((r."m" IS NULL) AND (r."i" >= $3::bigint AND r."i" <= $4::bigint)))`,
+			[]any{"1", "2"},
 		},
 		{
 			`{"op":"bbox","item":"g","box":[1,2,3,4]}`,

@@ -21,7 +21,7 @@ func NewOps(ops ...Op) Ops {
 }
 
 // LookupOps is what a caller may do with a masked item whose grant says lookup: ask for known clear values, by eq and
-// in. Order and prefixes would find an unknown value by halving.
+// in. Order and prefixes would find an unknown value by halving; not around eq tells no more than eq does.
 func LookupOps() Ops { return NewOps(OpEq, OpIn) }
 
 // LetterOps returns the operators that make sense for an item's data type letter (C, N, Y, D, T, L, M, G, B, I, F), and

@@ -1,0 +1,88 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+	_ "time/tzdata" // schedules need time zones on hosts that install none
+
+	"github.com/shuqiao/shuqiao/internal/secret"
+)
+
+// Role says what a node does.
+type Role string
+
+// The roles.
+const (
+	RoleAll    Role = "all"    // Answers requests and runs tasks.
+	RoleAPI    Role = "api"    // Answers requests only.
+	RoleWorker Role = "worker" // Runs tasks only.
+)
+
+// ServesAPI reports whether a node of this role answers requests.
+func (r Role) ServesAPI() bool { return r != RoleWorker }
+
+// RunsTasks reports whether a node of this role runs tasks.
+func (r Role) RunsTasks() bool { return r != RoleAPI }
+
+// LogFormat is the form of log lines.
+type LogFormat string
+
+// The log formats.
+const (
+	LogText LogFormat = "text"
+	LogJSON LogFormat = "json"
+)
+
+// Config holds the settings in force. It is a value; nothing changes it after Load.
+type Config struct {
+	DatabaseURL  secret.Secret // "" when the hub starts its own private PostgreSQL
+	DataDir      string        // "" for the default folder of the user who runs the hub
+	Listen       string        // host:port
+	Role         Role
+	LogLevel     slog.Level
+	LogFormat    LogFormat
+	NodeTakeover time.Duration
+	Workers      int
+	BodyLimit    int64          // bytes
+	TimeZone     *time.Location // never nil
+	Warnings     []string       // things to log at start, such as unknown variables; they hold names, never values
+
+	inForce []setting // in the order of Options
+}
+
+// setting is one value with where it came from.
+type setting struct {
+	option Option
+	value  string
+	origin string // "default", "file", "environment" or "flag"
+}
+
+// Dump writes every option with its value in force, one a line as "KEY=value  # origin", where origin is default, file,
+// environment or flag. Secrets are written as *** when they are set and as nothing when they are not.
+func (c Config) Dump(w io.Writer) error {
+	var b strings.Builder
+	for _, s := range c.inForce {
+		value := s.value
+		if s.option.Secret && value != "" {
+			value = newSecret(value).String()
+		}
+		fmt.Fprintf(&b, "%s=%s  # %s\n", s.option.Env, value, s.origin)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// Format keeps secrets out of logs: a Config prints what Dump writes.
+func (c Config) Format(state fmt.State, _ rune) { _ = c.Dump(state) }
+
+// LogValue returns what Dump writes.
+func (c Config) LogValue() slog.Value {
+	var b strings.Builder
+	_ = c.Dump(&b) // a strings.Builder cannot fail
+	return slog.StringValue(b.String())
+}
+
+func newSecret(s string) secret.Secret { return secret.Secret(s) }
