@@ -101,33 +101,40 @@ func (d Due) Next(t time.Time) time.Time {
 // maxSteps bounds how many due times are counted one by one.
 const maxSteps = 100_000
 
-// passed says which due times lie behind: from first, itself due, up to now. last is the latest of them, next the first
-// one after now, and count how many there are, exactly unless there are more than maxSteps.
-func (d Due) passed(first, now time.Time) (last, next time.Time, count int64, err error) {
+// span is a stretch of due times that lie behind.
+type span struct {
+	first, last time.Time
+	before      time.Time // The due time before last; first's own when there is one only.
+	next        time.Time // The first that is still to come.
+	count       int64     // Exact unless it exceeds maxSteps.
+}
+
+// passed says which due times lie behind at now; first is the earliest of them.
+func (d Due) passed(first, now time.Time) (span, error) {
+	s := span{first: first, last: first, before: first, count: 1}
 	if d.every > 0 {
-		count = int64(now.Sub(first)/d.every) + 1
-		last = first.Add(time.Duration(count-1) * d.every)
-		return last, last.Add(d.every), count, nil
+		s.count = int64(now.Sub(first)/d.every) + 1
+		s.last = first.Add(time.Duration(s.count-1) * d.every)
+		if s.count > 1 {
+			s.before = s.last.Add(-d.every)
+		}
+		s.next = s.last.Add(d.every)
+		return s, nil
 	}
-	last, count = first, 1
 	for {
-		next = d.Next(last)
-		if next.IsZero() || !next.After(last) {
-			return last, next, count, errors.New("no further due time within five years")
+		s.next = d.Next(s.last)
+		if s.next.IsZero() || !s.next.After(s.last) {
+			return s, errors.New("no further due time within five years")
 		}
-		if next.After(now) {
-			return last, next, count, nil
+		if s.next.After(now) {
+			return s, nil
 		}
-		last = next
-		count++
-		if count == maxSteps {
-			// Cron times lie at least a minute apart: what remains is found from the end.
-			for back := time.Hour; ; back *= 2 {
-				if near := d.Next(now.Add(-back)); !near.IsZero() && !near.After(now) && near.After(last) {
-					last = near
-					break
-				}
-				if now.Add(-back).Before(last) {
+		s.before, s.last = s.last, s.next
+		if s.count++; s.count == maxSteps {
+			// What remains is found from the end: cron times lie at least a minute apart.
+			for back := time.Hour; now.Add(-back).After(s.last); back *= 2 {
+				if near := d.Next(now.Add(-back)); !near.IsZero() && !near.After(now) {
+					s.last = near
 					break
 				}
 			}
