@@ -30,8 +30,25 @@ type ruleSet struct {
 // complete after a few hundred questions instead of some 200,000. Each question goes to an engine that holds the rules of
 // its action only, since the cost of casbin grows with the rules it holds.
 func compile(rules []Rule) (*ruleSet, error) {
+	s, ids, err := newRuleSet(rules)
+	if err != nil {
+		return nil, err
+	}
+	for _, action := range Actions() {
+		if err := s.answer(action, ids); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.separation(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// newRuleSet checks the rules and returns a set without answers, and the rules' 1-based places by id.
+func newRuleSet(rules []Rule) (*ruleSet, map[string]int, error) {
 	if len(rules) > MaxRules {
-		return nil, fault.New(fault.Invalid, "rules_invalid", "a rule set holds at most %d rules; express facts as grants", MaxRules)
+		return nil, nil, fault.New(fault.Invalid, "rules_invalid", "a rule set holds at most %d rules; express facts as grants", MaxRules)
 	}
 	var wrong []fault.Field
 	ids := make(map[string]int, len(rules)) // 1-based; 0 stands for no rule.
@@ -44,7 +61,7 @@ func compile(rules []Rule) (*ruleSet, error) {
 		ids[r.ID] = i + 1
 	}
 	if len(wrong) > 0 {
-		return nil, fault.InvalidFields(wrong)
+		return nil, nil, fault.InvalidFields(wrong)
 	}
 	s := &ruleSet{
 		rules:    rules,
@@ -58,14 +75,8 @@ func compile(rules []Rule) (*ruleSet, error) {
 	s.cells = make([]uint16, len(s.roleAt)*len(actions)*len(shareTypes)*len(grades)*len(states)*len(grantedFacts))
 	for i, a := range actions {
 		s.scopes[i] = a.scope
-		if err := s.answer(a.action, ids); err != nil {
-			return nil, err
-		}
 	}
-	if err := s.separation(); err != nil {
-		return nil, err
-	}
-	return s, nil
+	return s, ids, nil
 }
 
 // answer fills the cells of one action.

@@ -69,5 +69,9 @@ INSERT INTO policy_rule (id, role, action, share_type, state, granted, effect, n
     ('withheld-collect', '*', 'data.collect', 'withheld', '*', '*', 'deny', 'withheld resources do not move (Order 809, Art 14)'),
     ('withheld-deliver', '*', 'data.deliver', 'withheld', '*', '*', 'deny', 'withheld resources do not move (Order 809, Art 14)');
 
+-- The first policy change of all, so that 0 can stand for "none".
+WITH head AS (UPDATE policy_head SET n = n + 1 RETURNING n)
+INSERT INTO policy_log (n, kind, id) SELECT n, 'rule', 'defaults' FROM head;
+
 -- +goose Down
 DELETE FROM policy_rule;

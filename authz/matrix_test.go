@@ -1,0 +1,116 @@
+package authz_test
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/authz/authztest"
+	"github.com/shuqiao/shuqiao/internal/db"
+)
+
+// facts yields every target of the fact space for one department.
+func facts(yield func(authz.Target) bool) {
+	for _, share := range []string{"", "unconditional", "conditional", "withheld"} {
+		for _, grade := range []string{"", "L1", "L2", "L3", "L4"} {
+			for _, state := range []string{
+				"", "draft", "dept_review", "platform_review", "returned", "published", "offline", "revoked", "superseded", "pending_acceptance",
+			} {
+				for _, granted := range []bool{false, true} {
+					if !yield(authz.Target{Kind: "test", ShareType: share, Grade: grade, State: state, Granted: granted}) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+func shared(t authz.Target) bool {
+	return t.ShareType == "unconditional" || t.ShareType == "conditional"
+}
+
+// powers are the words of the golden matrix: what each allows on own and on foreign objects.
+var powers = []struct {
+	name    string
+	own     func(authz.Target) bool
+	foreign func(authz.Target) bool
+}{
+	{"-", func(authz.Target) bool { return false }, func(authz.Target) bool { return false }},
+	{"all", func(authz.Target) bool { return true }, func(authz.Target) bool { return true }},
+	{"own", func(authz.Target) bool { return true }, func(authz.Target) bool { return false }},
+	{
+		"granted",
+		func(t authz.Target) bool { return shared(t) && t.State == "published" && t.Granted },
+		func(t authz.Target) bool { return shared(t) && t.State == "published" && t.Granted },
+	},
+	{
+		"shared",
+		func(t authz.Target) bool { return shared(t) && t.State != "revoked" },
+		func(t authz.Target) bool { return shared(t) && t.State != "revoked" },
+	},
+}
+
+// The default rules give each role exactly the power that the matrix, written by hand, says: over every role, action and
+// fact, on own and foreign objects.
+func TestGoldenMatrix(t *testing.T) {
+	t.Parallel()
+	n := authztest.Start(t, authztest.Open(t))
+	raw, err := os.ReadFile("testdata/matrix.golden.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{}
+	var order []authz.Action
+	for line := range strings.Lines(string(raw)) {
+		words := strings.Fields(line)
+		if len(words) == 0 || words[0] == "#" {
+			continue
+		}
+		if len(words) != 1+len(authz.Roles()) {
+			t.Fatalf("line %q has %d columns", strings.TrimSpace(line), len(words))
+		}
+		order = append(order, authz.Action(words[0]))
+		for i, role := range authz.Roles() {
+			want[string(role)+" "+words[0]] = words[1+i]
+		}
+	}
+	if diff := cmp.Diff(authz.Actions(), order); diff != "" {
+		t.Errorf("actions of the matrix (-want +got):\n%s", diff)
+	}
+
+	mine, theirs := db.NewID(), db.NewID()
+	got := map[string]string{}
+	for _, role := range authz.Roles() {
+		p := authztest.Person(mine, role)
+		for _, action := range authz.Actions() {
+			key := string(role) + " " + string(action)
+			possible := slices.Clone(powers)
+			for target := range facts {
+				target.Department = mine
+				own := n.Enforcer.Allowed(p, action, target)
+				target.Department = theirs
+				foreign := n.Enforcer.Allowed(p, action, target)
+				possible = slices.DeleteFunc(possible, func(w struct {
+					name         string
+					own, foreign func(authz.Target) bool
+				},
+				) bool {
+					return w.own(target) != own || w.foreign(target) != foreign
+				})
+			}
+			if len(possible) == 0 {
+				got[key] = "something else"
+				continue
+			}
+			got[key] = possible[0].name
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("powers (-matrix +rules):\n%s", diff)
+	}
+}
