@@ -374,8 +374,12 @@ func TestLists(t *testing.T) {
 		t.Errorf("sizes (-want +got):\n%s", diff)
 	}
 	checks := []struct{ list, code, want string }{
-		{ListSex, "1", ""}, {ListSex, "5", "warning:import_only"}, {ListSex, "3", "error:unknown_code"},
-		{ListEthnic, "97", ""}, {ListEthnic, "57", "error:unknown_code"}, {"no_such_list", "1", "error:unknown_code"},
+		{ListSex, "1", ""},
+		{ListSex, "5", "warning:import_only"},
+		{ListSex, "3", "error:unknown_code"},
+		{ListEthnic, "97", ""},
+		{ListEthnic, "57", "error:unknown_code"},
+		{"no_such_list", "1", "error:unknown_code"},
 	}
 	for _, c := range checks {
 		if got := summary(CheckCode(c.list, c.code)); got != c.want {

@@ -3,7 +3,7 @@ package transform
 import "testing"
 
 // populationPlan is a population register as sources keep it: dates, codes and numbers as text, 12 items.
-func populationPlan(b testing.TB) (*Plan, table) {
+func populationPlan(b testing.TB) (*Plan, Cells) {
 	items := []Item{
 		{No: 1, Identifier: "citizen_id", Letter: 'C', Length: 18, Key: true, Required: true, Validator: "citizen_id"},
 		{No: 2, Identifier: "name", Letter: 'C', Length: 64, Required: true},
@@ -19,8 +19,18 @@ func populationPlan(b testing.TB) (*Plan, table) {
 		{No: 12, Identifier: "is_resident", Letter: 'L'},
 	}
 	columns := []Column{
-		{Kind: KindText}, {Kind: KindText}, {Kind: KindText}, {Kind: KindText}, {Kind: KindText}, {Kind: KindText}, {Kind: KindText},
-		{Kind: KindInteger}, {Kind: KindDecimal}, {Kind: KindLocalTimestamp}, {Kind: KindFloat}, {Kind: KindText},
+		{Kind: KindText},
+		{Kind: KindText},
+		{Kind: KindText},
+		{Kind: KindText},
+		{Kind: KindText},
+		{Kind: KindText},
+		{Kind: KindText},
+		{Kind: KindInteger},
+		{Kind: KindDecimal},
+		{Kind: KindLocalTimestamp},
+		{Kind: KindFloat},
+		{Kind: KindText},
 	}
 	return mustCompile(b, items, columns), table{cells("11010519491231002X", "欧阳示例", "1", "19491231", "330602001001",
 		"示例省示例市示例区示例路12号", "13800001234", "3", "12345.60", "2026-02-13T08:30:00.123456", "0.123456", "1")}

@@ -222,9 +222,16 @@ func TestStoreFormIsStable(t *testing.T) {
 		kind   Kind
 		value  string
 	}{
-		{'N', KindDecimal, "-12.5"}, {'I', KindInteger, "-7"}, {'B', KindFloat, "1e+23"}, {'B', KindFloat, "0.30000000000000004"},
-		{'D', KindDate, "0001-01-01"}, {'T', KindTimestamp, "2026-02-13T00:30:00.12Z"}, {'T', KindTimestamp, "1927-12-31T15:54:07Z"},
-		{'L', KindBool, "false"}, {'C', KindText, " "}, {'G', KindText, `\x00ff`},
+		{'N', KindDecimal, "-12.5"},
+		{'I', KindInteger, "-7"},
+		{'B', KindFloat, "1e+23"},
+		{'B', KindFloat, "0.30000000000000004"},
+		{'D', KindDate, "0001-01-01"},
+		{'T', KindTimestamp, "2026-02-13T00:30:00.12Z"},
+		{'T', KindTimestamp, "1927-12-31T15:54:07Z"},
+		{'L', KindBool, "false"},
+		{'C', KindText, " "},
+		{'G', KindText, `\x00ff`},
 	}
 	for _, tt := range tests {
 		plan := mustCompile(t, []Item{{No: 1, Letter: tt.letter}}, []Column{{Kind: tt.kind}})
@@ -318,8 +325,10 @@ func TestAllReasons(t *testing.T) {
 		{"sound", cells("11010519491231002X", "111", "20260213", "13800001234", "1"), "", "", true},
 		{"unusual", cells("110105491231002", "111", "20260213", "10000001234", "1"), "", "1:old_form 4:unassigned_block", true},
 		{"a passport number is free", cells("E12345678", "414", "20260213", null, null), "", "", true},
-		{"everything wrong", cells("110105194912310021", "111", "20261313", "1", "x"),
-			"1:bad_check_digit 3:impossible_date 4:bad_length 5:bad_number", "", true},
+		{
+			"everything wrong", cells("110105194912310021", "111", "20261313", "1", "x"),
+			"1:bad_check_digit 3:impossible_date 4:bad_length 5:bad_number", "", true,
+		},
 		{"unknown type", cells("E1", "x", "20260213", null, null), "2:unknown_code", "", true},
 		{"no key, no birth", cells(null, "111", null, null, null), "1:key_missing 3:required_missing", "", false},
 		{"key unreadable", cells("\xff", "111", "20260213", null, null), "1:invalid_utf8", "", false},
@@ -403,16 +412,22 @@ func TestContentHash(t *testing.T) {
 	tests := []struct {
 		name, got, want string
 	}{
-		{"text and number", hash([]Item{name, amount}, []Kind{KindText, KindDecimal}, cells("张三", "12.50")),
-			sum("\x01C\x06张三\xac\x02N\x0412.5")},
-		{"columns in another order", hash([]Item{amount, name}, []Kind{KindText, KindText}, cells("+12.5", "张三")),
-			sum("\x01C\x06张三\xac\x02N\x0412.5")},
+		{
+			"text and number", hash([]Item{name, amount}, []Kind{KindText, KindDecimal}, cells("张三", "12.50")),
+			sum("\x01C\x06张三\xac\x02N\x0412.5"),
+		},
+		{
+			"columns in another order", hash([]Item{amount, name}, []Kind{KindText, KindText}, cells("+12.5", "张三")),
+			sum("\x01C\x06张三\xac\x02N\x0412.5"),
+		},
 		{"NULL is not hashed", hash([]Item{name, amount}, []Kind{KindText, KindDecimal}, cells("张三", null)), sum("\x01C\x06张三")},
 		{"empty is not NULL", hash([]Item{name}, []Kind{KindText}, cells("")), sum("\x01C\x00")},
 		{"nothing at all", hash([]Item{name}, []Kind{KindText}, cells(null)), sum("")},
 		{"minus zero", hash([]Item{amount}, []Kind{KindDecimal}, cells("-0.0")), sum("\xac\x02N\x010")},
-		{"time in UTC", hash([]Item{{No: 2, Letter: 'T'}}, []Kind{KindText}, cells("2026-02-13 08:30:00.500")),
-			sum("\x02T\x162026-02-13T00:30:00.5Z")},
+		{
+			"time in UTC", hash([]Item{{No: 2, Letter: 'T'}}, []Kind{KindText}, cells("2026-02-13 08:30:00.500")),
+			sum("\x02T\x162026-02-13T00:30:00.5Z"),
+		},
 		{"float at its shortest", hash([]Item{{No: 2, Letter: 'B'}}, []Kind{KindText}, cells("0.10")), sum("\x02B\x030.1")},
 		{"text is not normalised", hash([]Item{name}, []Kind{KindText}, cells("e\u0301")), sum("\x01C\x03e\u0301")},
 		{"binary by digest", hash([]Item{photo}, []Kind{KindBytes}, cells("\x00\xff")), sum("\x04G\x20" + string(digest[:]))},
@@ -529,8 +544,12 @@ func TestEncodeCopyText(t *testing.T) {
 		in   []byte
 		want string
 	}{
-		{nil, `\N`}, {[]byte{}, ""}, {[]byte(`\N`), `\\N`}, {[]byte("a\tb\nc\r\\\b\f\v"), `a\tb\nc\r\\\b\f\v`},
-		{[]byte("张三\x01\x1f"), "张三\x01\x1f"}, {[]byte(`\.`), `\\.`},
+		{nil, `\N`},
+		{[]byte{}, ""},
+		{[]byte(`\N`), `\\N`},
+		{[]byte("a\tb\nc\r\\\b\f\v"), `a\tb\nc\r\\\b\f\v`},
+		{[]byte("张三\x01\x1f"), "张三\x01\x1f"},
+		{[]byte(`\.`), `\\.`},
 	}
 	for _, tt := range tests {
 		if got := string(EncodeCopyText([]byte("|"), tt.in)); got != "|"+tt.want {
