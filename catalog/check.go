@@ -103,6 +103,9 @@ func checkDraft(m Metadata) []fault.Field {
 // storable checks shape, bounds and enumerations of what is given.
 func (c *checker) storable() {
 	m := c.m
+	for _, path := range nulls(m) {
+		c.block(path, "bad_character", "texts cannot hold the NUL character")
+	}
 	c.required("name", m.Name, "give the entry a name")
 	for _, text := range []struct {
 		name, value string
