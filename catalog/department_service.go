@@ -34,7 +34,7 @@ func (s *Service) Departments(ctx context.Context, p authz.Principal, f Departme
 	}
 	out, err := many(ctx, s.db.Pool, departmentRow.department, `
 		SELECT * FROM department
-		WHERE (name, id) > ($1, $2) AND ($3 = '' OR division_code = $3) AND ($4 = $5 OR parent_id = $4)
+		WHERE (name, id) > ($1, $2) AND ($3 = '' OR division_code = $3) AND ($4::uuid = $5::uuid OR parent_id = $4)
 			AND ($6 = '%%' OR name ILIKE $6 OR name_en ILIKE $6 OR uscc ILIKE $6)
 		ORDER BY name, id LIMIT $7`,
 		name, id, f.DivisionCode, f.ParentID, uuid.Nil, contains(f.Text), page.Size()+1)

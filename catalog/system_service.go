@@ -24,7 +24,7 @@ func (s *Service) Systems(ctx context.Context, p authz.Principal, department uui
 		return nil, "", err
 	}
 	out, err := many(ctx, s.db.Pool, systemRow.system, `
-		SELECT * FROM system WHERE (name, id) > ($1, $2) AND ($3 = $4 OR department_id = $3) ORDER BY name, id LIMIT $5`,
+		SELECT * FROM system WHERE (name, id) > ($1, $2) AND ($3::uuid = $4::uuid OR department_id = $3) ORDER BY name, id LIMIT $5`,
 		name, id, department, uuid.Nil, page.Size()+1)
 	if err != nil {
 		return nil, "", fmt.Errorf("listing systems: %w", err)
