@@ -51,7 +51,9 @@ func GrantStates() []GrantState {
 }
 
 // GrantSteps returns every step of the table once.
-func GrantSteps() []GrantStep { return []GrantStep{GrantSuspend, GrantResume, GrantTerminate, GrantExpire} }
+func GrantSteps() []GrantStep {
+	return []GrantStep{GrantSuspend, GrantResume, GrantTerminate, GrantExpire}
+}
 
 // findGrantMove returns the move of a step from a state, or the Conflict fault "illegal_move" with the steps possible now.
 func findGrantMove(from GrantState, step GrantStep) (GrantMove, error) {
