@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -206,21 +207,24 @@ func (f *facts) client(ctx context.Context, id uuid.UUID) (clientFact, error) {
 	})
 }
 
+// codePattern is what a code can look like, in this country's scheme or a province's with a prefix.
+var codePattern = regexp.MustCompile(`^[0-9A-Za-z-]{1,80}-[0-9]{1,18}$`)
+
 // resourceID finds a resource by its id, or by its code with "/" written as "-"; zero where there is none. Codes are never
 // given twice, so an answer stays right.
 func (f *facts) resourceID(ctx context.Context, name string) (uuid.UUID, error) {
 	if id, err := uuid.Parse(name); err == nil {
 		return id, nil
 	}
-	class, sequence, ok := strings.Cut(name, "-")
-	if !ok || len(name) > 100 {
+	at := strings.LastIndexByte(name, '-')
+	if at < 0 || !codePattern.MatchString(name) {
 		return uuid.Nil, nil
 	}
 	id, err := f.codes.Get(ctx, name, func(ctx context.Context) (uuid.UUID, int64, error) {
 		var id uuid.UUID
 		var n int64
 		err := f.db.Pool.QueryRow(ctx, `
-			SELECT h.n, r.id FROM policy_head h JOIN resource r ON r.code = $1`, class+"/"+sequence).Scan(&n, &id)
+			SELECT h.n, r.id FROM policy_head h JOIN resource r ON r.code = $1`, name[:at]+"/"+name[at+1:]).Scan(&n, &id)
 		if err != nil {
 			return id, 0, fmt.Errorf("reading a resource's code: %w", err)
 		}

@@ -29,6 +29,12 @@ type node struct {
 // startNode runs a node until the test ends and returns when it may decide.
 func startNode(t testing.TB, d *db.DB, keyring *secret.Keyring) *node {
 	t.Helper()
+	return startNodeWith(t, d, keyring, 0)
+}
+
+// startNodeWith is startNode with a bound on what decisions remember.
+func startNodeWith(t testing.TB, d *db.DB, keyring *secret.Keyring, cache int) *node {
+	t.Helper()
 	follower, err := authz.NewFollower(t.Context(), authz.FollowerOptions{DB: d})
 	if err != nil {
 		t.Fatalf("making a follower: %v", err)
@@ -45,7 +51,7 @@ func startNode(t testing.TB, d *db.DB, keyring *secret.Keyring) *node {
 	if err != nil {
 		t.Fatalf("reading the calendar: %v", err)
 	}
-	svc := sharing.New(sharing.Options{DB: d, Enforcer: enforcer, Catalog: directory, Keyring: keyring, Calendar: days})
+	svc := sharing.New(sharing.Options{DB: d, Enforcer: enforcer, Catalog: directory, Keyring: keyring, Calendar: days, Cache: cache})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan struct{})
 	go func() {
