@@ -97,6 +97,7 @@ type bundle struct {
 	resource uuid.UUID
 	task     uuid.UUID
 	first    *node
+	table    string // Of the active layout, for benchmarks.
 }
 
 func setup(t testing.TB) *bundle {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +27,22 @@ type sink struct {
 	written  []time.Time // When each write returned.
 	deadline time.Time
 	moved    chan struct{} // Closed and replaced when the deadline moves.
+	hits     []hit
+}
+
+// hit is closed when so many rows have arrived.
+type hit struct {
+	rows int
+	at   chan struct{}
+}
+
+// reached returns a channel that is closed when n rows have arrived.
+func (s *sink) reached(n int) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := hit{n, make(chan struct{})}
+	s.hits = append(s.hits, h)
+	return h.at
 }
 
 func (s *sink) Begin(evidence uuid.UUID, _ pull.Limits) {
@@ -61,6 +78,13 @@ func (s *sink) Write(p []byte) error {
 	}
 	s.data.Write(p)
 	s.written = append(s.written, time.Now())
+	arrived := bytes.Count(s.data.Bytes(), []byte(`"cert_no"`))
+	s.hits = slices.DeleteFunc(s.hits, func(h hit) bool {
+		if arrived >= h.rows {
+			close(h.at)
+		}
+		return arrived >= h.rows
+	})
 	return nil
 }
 
@@ -195,6 +219,7 @@ func TestStreamStops(t *testing.T) {
 				n = b.node(t)
 			}
 			s := &sink{block: test.block}
+			flowing := s.reached(400)
 			type result struct {
 				end pull.StreamEnd
 				err error
@@ -205,12 +230,10 @@ func TestStreamStops(t *testing.T) {
 				end, err := n.pull.Stream(context.WithoutCancel(t.Context()), b.client, pull.RowsRequest{Call: b.call()}, s)
 				done <- result{end, err, time.Now()}
 			}()
-			for s.rows() < 400 {
-				select {
-				case r := <-done:
-					t.Fatalf("the stream ended by itself: %+v", r)
-				case <-time.After(10 * time.Millisecond):
-				}
+			select {
+			case r := <-done:
+				t.Fatalf("the stream ended by itself: %+v", r)
+			case <-flowing:
 			}
 			b.change(t, grant, "state = 'suspended'")
 			committed := time.Now()
@@ -241,14 +264,13 @@ func TestStreamStale(t *testing.T) {
 	b.collect(t, manyRows(20_000))
 	b.grant(t, grantTerms{items: []string{"cert_no"}, rateRows: 2000})
 	s := &sink{}
+	flowing := s.reached(200)
 	done := make(chan error, 1)
 	go func() {
 		_, err := b.first.pull.Stream(context.WithoutCancel(t.Context()), b.client, pull.RowsRequest{Call: b.call()}, s)
 		done <- err
 	}()
-	for s.rows() < 200 {
-		time.Sleep(10 * time.Millisecond)
-	}
+	<-flowing
 	b.first.stop()
 	stopped := time.Now()
 	wantCode(t, <-done, "policy_stale")
