@@ -190,6 +190,26 @@ func TestRecordWithoutDatabase(t *testing.T) {
 	}
 }
 
+// Record and event are written together or not at all: a record that the database refuses leaves no event, and the
+// recorder goes on.
+func TestRecordIsOneTransaction(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	r := newRecorder(t, d)
+	exec(t, d, "ALTER TABLE usage ADD CONSTRAINT few_rows CHECK (rows < 100)")
+	many := sampleUsage(ModeRows)
+	many.Rows = 100
+	if _, err := r.Record(t.Context(), many); fault.CodeOf(err) != "evidence_unavailable" {
+		t.Errorf("got %v", err)
+	}
+	if got := value[int](t, d, "SELECT (SELECT count(*) FROM event) + (SELECT count(*) FROM pending) + (SELECT count(*) FROM usage)"); got != 0 {
+		t.Errorf("the refused record left %d rows", got)
+	}
+	_, err := r.Record(t.Context(), sampleUsage(ModeRows))
+	noError(t, err)
+	checkKinds(t, verify(t, d))
+}
+
 // What the database would refuse is refused before it meets the records of others, naming the field and never the value.
 func TestRecordRefusesBadInput(t *testing.T) {
 	t.Parallel()
