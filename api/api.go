@@ -35,13 +35,13 @@ type Options struct {
 	Log      *audit.Log
 	Checks   []Check // What /readyz asks, in this order.
 
-	Version   string                 // Of the program, for the OpenAPI document; "" means "dev".
-	BodyLimit int64                  // Bytes; 0 means 1 MiB.
-	InFlight  int                    // Requests at the same time; 0 means 512. More are answered 503.
-	Logger    *slog.Logger           // nil means slog.Default.
-	Metrics   *prometheus.Registry   // nil means a registry of its own.
-	Clock     func() time.Time       // nil means time.Now.
-	Console   http.Handler           // Serves what is not the contract's; nil answers 404.
+	Version   string               // Of the program, for the OpenAPI document; "" means "dev".
+	BodyLimit int64                // Bytes; 0 means 1 MiB.
+	InFlight  int                  // Requests at the same time; 0 means 512. More are answered 503.
+	Logger    *slog.Logger         // nil means slog.Default.
+	Metrics   *prometheus.Registry // nil means a registry of its own.
+	Clock     func() time.Time     // nil means time.Now.
+	Console   http.Handler         // Serves what is not the contract's; nil answers 404.
 }
 
 // API is the contract as a handler. It is safe for concurrent use.

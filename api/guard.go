@@ -62,7 +62,7 @@ func (a *API) guard(r Route) func(ctx huma.Context, next func(huma.Context)) {
 			a.writeProblem(c, err)
 			return
 		}
-		guarded := huma.Context(invalidAs400{huma.WithValue(ctx, principalKey, p)})
+		guarded := humaContext(invalidAs400{huma.WithValue(ctx, principalKey, p)})
 		if r.Once && c.GetHeader(idempotencyHeader) != "" {
 			a.once(c, r, p, guarded, next)
 			return
@@ -219,16 +219,19 @@ func clean(text string) bool {
 }
 
 // invalidAs400 answers 400 where huma would answer 422: the kinds of faults know one status for wrong input.
-type invalidAs400 struct{ huma.Context }
+type invalidAs400 struct{ humaContext }
+
+// humaContext can be embedded, which huma.Context cannot for its method of that name.
+type humaContext huma.Context
 
 func (c invalidAs400) SetStatus(status int) {
 	if status == http.StatusUnprocessableEntity {
 		status = http.StatusBadRequest
 	}
-	c.Context.SetStatus(status)
+	c.humaContext.SetStatus(status)
 }
 
-func (c invalidAs400) Unwrap() huma.Context { return c.Context }
+func (c invalidAs400) Unwrap() huma.Context { return c.humaContext }
 
 // fail turns a service's error into the problem that huma writes, and logs what is hidden from the caller.
 func (a *API) fail(ctx context.Context, err error) error {
