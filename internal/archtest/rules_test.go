@@ -13,7 +13,7 @@ var foundation = []string{"internal/config", "internal/db", "internal/fault", "i
 
 // domain is all that the two doors (api and console) may call.
 var domain = []string{
-	"audit", "authz", "authz/identity", "catalog", "catalog/codes", "catalog/mask", "exchange", "exchange/engine",
+	"audit", "authz", "authz/identity", "catalog", "catalog/calendar", "catalog/codes", "catalog/mask", "exchange", "exchange/engine",
 	"exchange/pull", "exchange/store", "exchange/transform", "sharing", "sharing/filter",
 }
 
@@ -44,15 +44,16 @@ var rooms = map[string][]string{
 	"exchange/transform": join(pure, []string{"connectors", "internal/fault"}),
 
 	"sharing": join(foundation, []string{
-		"audit", "authz", "authz/identity", "catalog", "catalog/codes", "catalog/mask", "sharing/filter",
+		"audit", "authz", "authz/identity", "catalog", "catalog/calendar", "catalog/codes", "catalog/mask", "sharing/filter",
 	}),
 	"sharing/filter": {"internal/fault"},
 
 	"catalog": join(foundation, []string{
 		"audit", "authz", "authz/identity", "catalog/codes", "catalog/mask", "connectors",
 	}),
-	"catalog/codes": {"internal/fault"},
-	"catalog/mask":  {"internal/fault"},
+	"catalog/calendar": {"internal/fault"},
+	"catalog/codes":    {"internal/fault"},
+	"catalog/mask":     {"internal/fault"},
 
 	"authz":          join(foundation, []string{"audit"}),
 	"authz/identity": join(foundation, []string{"audit", "authz"}),
