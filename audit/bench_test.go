@@ -53,3 +53,14 @@ func BenchmarkBacklog(b *testing.B) {
 		b.ReportMetric(backlog/(time.Since(began)-sealed).Seconds(), "verified/s")
 	}
 }
+
+// How long a lone caller waits for one record.
+func BenchmarkRecordAlone(b *testing.B) {
+	r := newRecorder(b, newDB(b))
+	u := sampleUsage(ModeRow)
+	for b.Loop() {
+		if _, err := r.Record(b.Context(), u); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

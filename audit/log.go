@@ -52,7 +52,7 @@ type Filter struct {
 	Outcome    *Outcome
 }
 
-const entryColumns = "e.id, l.leaf, e.at, e.actor_kind, e.actor_id, e.actor_department, e.action, e.object_kind, e.object_id, e.outcome, e.body"
+var entryColumns = "e.id, l.leaf, " + boundedAt("e.at") + ", e.actor_kind, e.actor_id, e.actor_department, e.action, e.object_kind, e.object_id, e.outcome, e.body"
 
 // Find lists events, newest first, and the cursor of the next page, "" after the last. A foreign cursor is an Invalid
 // fault "cursor_invalid".
@@ -144,6 +144,9 @@ func (l *Log) FindUsage(ctx context.Context, f UsageFilter, page db.Page) ([]Usa
 	return list(ctx, l.db, "SELECT "+usageColumns+" FROM usage u", &c, "u.at DESC, u.id DESC", page,
 		scanUsage, func(u Usage) string { return db.Next(u.At, u.ID) })
 }
+
+// Late is Sealer.Late for a process that runs no sealer.
+func (l *Log) Late(ctx context.Context) (time.Duration, error) { return late(ctx, l.db.Pool) }
 
 // conditions collects a WHERE clause and its arguments.
 type conditions struct {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/shuqiao/shuqiao/internal/db"
 	"github.com/shuqiao/shuqiao/internal/fault"
@@ -186,7 +188,7 @@ func (r *Recorder) commit(group []*entry) {
 	for i, e := range wanted {
 		records[i] = e.usage
 	}
-	err := r.db.InTx(ctx, func(tx *db.Tx) error { return writeBatch(ctx, tx, records) })
+	err := r.write(ctx, records)
 	if err != nil {
 		err = unavailable(fmt.Errorf("writing %d usage records: %w", len(records), err))
 	}
@@ -195,54 +197,83 @@ func (r *Recorder) commit(group []*entry) {
 	}
 }
 
-// writeBatch writes complete records with one event that holds the digest of all.
-func writeBatch(ctx context.Context, tx *db.Tx, records []Usage) error {
+// write makes complete records durable, with one event that holds the digest of all. It takes two round trips: the
+// time, which the digest covers, and both statements together, which the server runs as one transaction.
+func (r *Recorder) write(ctx context.Context, records []Usage) error {
+	conn, err := r.db.Pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("taking a database connection: %w", err)
+	}
+	defer conn.Release()
+	var now time.Time
+	if err := conn.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
+		return fmt.Errorf("reading the time: %w", err)
+	}
+	e, err := batchEvent(records, now)
+	if err != nil {
+		return err
+	}
+	event, eventArgs, err := newEvent(e, now)
+	if err != nil {
+		return err
+	}
+	var batch pgx.Batch
+	batch.Queue(insertEvent, eventArgs...)
+	batch.Queue(insertUsage, usageArgs(records, event)...)
+	results := conn.SendBatch(ctx, &batch)
+	for range batch.Len() {
+		if _, err := results.Exec(); err != nil {
+			return errors.Join(err, results.Close())
+		}
+	}
+	return results.Close() // Reports the commit.
+}
+
+// batchEvent gives the records their time, sorts them, and describes them.
+func batchEvent(records []Usage, now time.Time) (Event, error) {
 	// Ids are made by callers and reach the queue in any order; the digest runs over them in order of id.
 	sortUsage(records)
 	sum := sha256.New()
 	var rows int64
 	for i := range records {
-		records[i].At = tx.Now()
+		records[i].At = now
+		records[i].normalise()
 		line, err := records[i].canonical()
 		if err != nil {
-			return err
+			return Event{}, err
 		}
 		_, _ = sum.Write(line) // A hash never fails to take bytes.
 		rows += records[i].Rows
 	}
-	event, err := WriteTx(ctx, tx, Event{
+	return Event{
 		Actor: actorRecorder, Action: ActionUsageBatch, Object: Object{Kind: "usage", ID: records[0].ID.String()},
 		Detail: map[string]any{"records": len(records), "rows": rows, "sha256": hex.EncodeToString(sum.Sum(nil))},
-	})
-	if err != nil {
-		return err
-	}
-	return insertUsage(ctx, tx, records, event)
+	}, nil
 }
 
-// insertUsage adds records in one statement whose text does not depend on their number. Arrays travel as array literals,
+// insertUsage adds any number of records of one time; usageArgs makes its arguments. Arrays travel as array literals,
 // because unnest would flatten arrays of arrays.
-func insertUsage(ctx context.Context, tx *db.Tx, records []Usage, event uuid.UUID) error {
+const insertUsage = `
+	INSERT INTO usage (id, at, grant_id, terms_version, client_id, resource_id, mode, state, rows, items, purpose, case_number, query,
+		seq_from, seq_to, as_of, subject_tokens, digest, policy_n, rule_id, request_id, batch_event)
+	SELECT r.id, $1, r.grant_id, r.terms, r.client, r.resource, r.mode, r.state, r.rows, r.items::int[], r.purpose, r.case_number,
+		r.query::jsonb, r.seq_from, r.seq_to, r.as_of, r.tokens::bytea[], r.digest, r.policy_n, r.rule, r.request, $2
+	FROM unnest($3::uuid[], $4::uuid[], $5::bigint[], $6::uuid[], $7::uuid[], $8::text[], $9::text[], $10::bigint[], $11::text[],
+		$12::text[], $13::text[], $14::text[], $15::bigint[], $16::bigint[], $17::timestamptz[], $18::text[], $19::bytea[], $20::bigint[],
+		$21::text[], $22::text[])
+		AS r(id, grant_id, terms, client, resource, mode, state, rows, items, purpose, case_number, query, seq_from, seq_to, as_of,
+			tokens, digest, policy_n, rule, request)`
+
+// usageArgs makes the arguments of insertUsage for records that share a time and an event.
+func usageArgs(records []Usage, event uuid.UUID) []any {
 	var c usageArrays
 	for i := range records {
 		c.add(&records[i])
 	}
-	_, err := tx.Exec(ctx, `
-		INSERT INTO usage (id, at, grant_id, terms_version, client_id, resource_id, mode, state, rows, items, purpose, case_number, query,
-			seq_from, seq_to, as_of, subject_tokens, digest, policy_n, rule_id, request_id, batch_event)
-		SELECT r.id, $1, r.grant_id, r.terms, r.client, r.resource, r.mode, r.state, r.rows, r.items::int[], r.purpose, r.case_number,
-			r.query::jsonb, r.seq_from, r.seq_to, r.as_of, r.tokens::bytea[], r.digest, r.policy_n, r.rule, r.request, $2
-		FROM unnest($3::uuid[], $4::uuid[], $5::bigint[], $6::uuid[], $7::uuid[], $8::text[], $9::text[], $10::bigint[], $11::text[],
-			$12::text[], $13::text[], $14::text[], $15::bigint[], $16::bigint[], $17::timestamptz[], $18::text[], $19::bytea[], $20::bigint[],
-			$21::text[], $22::text[])
-			AS r(id, grant_id, terms, client, resource, mode, state, rows, items, purpose, case_number, query, seq_from, seq_to, as_of,
-				tokens, digest, policy_n, rule, request)`,
-		tx.Now(), event, c.id, c.grant, c.terms, c.client, c.resource, c.mode, c.state, c.rows, c.items, c.purpose, c.caseNumber, c.query,
-		c.seqFrom, c.seqTo, c.asOf, c.tokens, c.digest, c.policyN, c.rule, c.request)
-	if err != nil {
-		return fmt.Errorf("inserting usage records: %w", err)
+	return []any{
+		records[0].At, event, c.id, c.grant, c.terms, c.client, c.resource, c.mode, c.state, c.rows, c.items, c.purpose, c.caseNumber, c.query,
+		c.seqFrom, c.seqTo, c.asOf, c.tokens, c.digest, c.policyN, c.rule, c.request,
 	}
-	return nil
 }
 
 // usageArrays holds records by column.

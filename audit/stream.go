@@ -38,7 +38,8 @@ func (r *Recorder) Open(ctx context.Context, u Usage) (id uuid.UUID, at time.Tim
 		if err != nil {
 			return err
 		}
-		return insertUsage(ctx, tx, []Usage{u}, event)
+		_, err = tx.Exec(ctx, insertUsage, usageArgs([]Usage{u}, event)...)
+		return err
 	})
 	if err != nil {
 		return uuid.Nil, time.Time{}, unavailable(fmt.Errorf("opening usage: %w", err))

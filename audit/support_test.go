@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -29,17 +28,6 @@ func open(t testing.TB, url string) *db.DB {
 func newDB(t testing.TB) *db.DB {
 	t.Helper()
 	return open(t, pgtest.URL(t))
-}
-
-// must fails the test on an error and hands the value on.
-func must[T any](value T, err error) func(t testing.TB) T {
-	return func(t testing.TB) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return value
-	}
 }
 
 func noError(t testing.TB, err error) {
@@ -121,7 +109,8 @@ func start(t testing.TB, opt Options) (stop func()) {
 // sealNow seals everything pending and signs a checkpoint.
 func sealNow(t testing.TB, d *db.DB, signer note.Signer) {
 	t.Helper()
-	start(t, Options{DB: d, Signer: signer, Log: slog.New(slog.DiscardHandler)})
+	stop := start(t, Options{DB: d, Signer: signer})
+	defer stop()
 	eventually(t, "nothing is pending", func() bool {
 		return value[int](t, d, "SELECT count(*) FROM pending p WHERE EXISTS (SELECT FROM event e WHERE e.id = p.event_id)") == 0
 	})

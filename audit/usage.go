@@ -292,9 +292,9 @@ func plainNumbers(value any, depth int) (any, error) {
 }
 
 // usageColumns are the columns that scanUsage reads, in its order.
-const usageColumns = `u.id, u.at, u.grant_id, u.terms_version, u.client_id, u.resource_id, u.mode, u.state, u.rows, u.reserved_rows,
-	u.items, u.purpose, u.case_number, u.query, u.seq_from, u.seq_to, u.as_of, u.subject_tokens, u.digest, u.policy_n, u.rule_id,
-	u.request_id, u.batch_event, u.ended_at`
+var usageColumns = "u.id, " + boundedAt("u.at") + `, u.grant_id, u.terms_version, u.client_id, u.resource_id, u.mode, u.state, u.rows, u.reserved_rows,
+	u.items, u.purpose, u.case_number, u.query, u.seq_from, u.seq_to, ` + boundedIf("u.as_of") + `, u.subject_tokens, u.digest, u.policy_n, u.rule_id,
+	u.request_id, u.batch_event, ` + boundedIf("u.ended_at")
 
 func scanUsage(row pgx.CollectableRow) (Usage, error) {
 	var u Usage

@@ -67,7 +67,7 @@ type verification struct {
 }
 
 func (v *verification) run(ctx context.Context) error {
-	if err := v.tx.QueryRow(ctx, "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM leaf), (SELECT count(*) FROM pending), (SELECT count(*) FROM usage WHERE at >= $1)", v.opt.UsageSince).
+	if err := v.tx.QueryRow(ctx, "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM leaf), (SELECT count(*) FROM pending), (SELECT count(*) FROM usage WHERE at >= $1)", v.usageSince()).
 		Scan(&v.report.Events, &v.report.Leaves, &v.report.Pending, &v.report.Usage); err != nil {
 		return fmt.Errorf("counting: %w", err)
 	}
@@ -86,6 +86,14 @@ func (v *verification) run(ctx context.Context) error {
 	return nil
 }
 
+// usageSince is the bound as the database takes it: the beginning of time for none.
+func (v *verification) usageSince() pgtype.Timestamptz {
+	if v.opt.UsageSince.IsZero() {
+		return pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}
+	}
+	return pgtype.Timestamptz{Time: v.opt.UsageSince, Valid: true}
+}
+
 func (v *verification) add(p Problem) {
 	v.report.Found++
 	if len(v.report.Problems) < v.opt.MaxProblems {
@@ -102,7 +110,18 @@ type record struct {
 	body                                                  pgtype.DriverBytes
 }
 
-const recordColumns = "e.id, e.at, e.actor_kind, e.actor_id, e.actor_department, e.action, e.object_kind, e.object_id, e.outcome, e.body"
+// boundedAt makes times readable that only a superuser's hand can have put there: infinite ones, and years that JSON has no
+// form for. They then contradict the evidence instead of ending the reading.
+func boundedAt(column string) string {
+	return "least(greatest(" + column + ", '0001-01-01 00:00Z'), '9999-12-31 00:00Z')"
+}
+
+// boundedIf is boundedAt for a column that may be NULL and then stays so.
+func boundedIf(column string) string {
+	return "CASE WHEN " + column + " IS NOT NULL THEN " + boundedAt(column) + " END"
+}
+
+var recordColumns = "e.id, " + boundedAt("e.at") + ", e.actor_kind, e.actor_id, e.actor_department, e.action, e.object_kind, e.object_id, e.outcome, e.body"
 
 func (r *record) targets() []any {
 	return []any{&r.id, &r.at, &r.actorKind, &r.actorID, &r.department, &r.action, &r.objectKind, &r.objectID, &r.end, &r.body}

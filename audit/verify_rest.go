@@ -217,13 +217,13 @@ func (v *verification) eachUsage(ctx context.Context, condition string, ids []uu
 // with it when the event was read.
 func (v *verification) unevidenced(ctx context.Context) error {
 	rows, err := v.tx.Query(ctx, `
-		SELECT u.id, u.at, u.state FROM usage u
+		SELECT u.id, `+boundedAt("u.at")+`, u.state FROM usage u
 		WHERE u.at >= $1 AND NOT EXISTS (
 			SELECT FROM event e WHERE e.id = u.batch_event AND CASE e.action
 				WHEN 'usage.batch' THEN u.state = 'done'
 				WHEN 'usage.open' THEN u.state = 'opened' AND e.object_id = u.id::text
 				WHEN 'usage.end' THEN u.state <> 'opened' AND e.object_id = u.id::text
-				ELSE false END)`, v.opt.UsageSince)
+				ELSE false END)`, v.usageSince())
 	if err != nil {
 		return fmt.Errorf("reading usage records without evidence: %w", err)
 	}
