@@ -22,8 +22,11 @@ import (
 	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/catalog"
+	"github.com/shuqiao/shuqiao/exchange"
+	"github.com/shuqiao/shuqiao/exchange/pull"
 	"github.com/shuqiao/shuqiao/internal/db"
 	"github.com/shuqiao/shuqiao/internal/fault"
+	"github.com/shuqiao/shuqiao/sharing"
 )
 
 // Options says what the contract stands on. Everything without a remark is required.
@@ -32,6 +35,9 @@ type Options struct {
 	Enforcer *authz.Enforcer
 	Identity *identity.Service
 	Catalog  *catalog.Service
+	Sharing  *sharing.Service
+	Exchange *exchange.Service
+	Pull     *pull.Service
 	Log      *audit.Log
 	Checks   []Check // What /readyz asks, in this order.
 
@@ -89,7 +95,7 @@ func New(opt Options) (*API, error) {
 	a.engine.NoRoute(a.noRoute)
 	a.engine.NoMethod(a.noMethod)
 	a.huma = humagin.New(a.engine, a.humaConfig())
-	a.problemSchema = a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")
+	a.problemSchema = a.huma.OpenAPI().Components.Schemas.Schema(typeOf[Problem](), true, "Problem")
 
 	for _, group := range []struct {
 		tag      string
@@ -97,7 +103,8 @@ func New(opt Options) (*API, error) {
 	}{
 		{"sessions", a.sessionRoutes}, {"departments", a.departmentRoutes}, {"users", a.userRoutes}, {"clients", a.clientRoutes},
 		{"base databases", a.baseDatabaseRoutes}, {"resources", a.resourceRoutes}, {"mounts", a.mountRoutes},
-		{"sources", a.sourceRoutes},
+		{"sources", a.sourceRoutes}, {"requests", a.requestRoutes}, {"grants", a.grantRoutes}, {"tasks", a.taskRoutes},
+		{"runs", a.runRoutes}, {"schedules", a.scheduleRoutes}, {"data", a.dataRoutes},
 		{"audit", a.auditRoutes}, {"policy", a.policyRoutes},
 		{"operations", a.operationRoutes},
 	} {
@@ -240,6 +247,8 @@ func writeJSON(c *gin.Context, status int, contentType string, body any) {
 	}
 	c.Data(status, contentType, append(raw, '\n'))
 }
+
+func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
 
 // Check is one thing that readiness depends on. Run returns nil, or an error whose text may be shown to operators.
 type Check struct {

@@ -7,8 +7,9 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// plain registers a gin handler beside huma: in the same table of routes, behind no guard of its own.
-func (a *API) plain(r Route, h gin.HandlerFunc) {
+// plain registers a gin handler beside huma: in the same table of routes, behind no guard of its own. The description it
+// returns may be completed.
+func (a *API) plain(r Route, h gin.HandlerFunc) *huma.Operation {
 	a.enter(&r)
 	a.engine.Handle(r.Method, strings.NewReplacer("{", ":", "}", "").Replace(r.Path), h)
 	op := &huma.Operation{
@@ -17,4 +18,5 @@ func (a *API) plain(r Route, h gin.HandlerFunc) {
 		Responses: map[string]*huma.Response{"200": {Description: "OK"}, "default": a.problemResponse()},
 	}
 	a.huma.OpenAPI().AddOperation(op)
+	return op
 }
