@@ -53,9 +53,10 @@ type Node struct {
 	lost   chan struct{}
 	once   sync.Once
 
-	mu     sync.Mutex
-	cancel context.CancelFunc
-	done   sync.WaitGroup
+	mu      sync.Mutex
+	cancel  context.CancelFunc
+	stopped atomic.Bool
+	done    sync.WaitGroup
 }
 
 // NewNode reads the node's id, making it where there is none.
@@ -183,21 +184,17 @@ func (n *Node) Stop(ctx context.Context) {
 	}
 }
 
-// halt ends the heartbeat and reports whether there was one.
+// halt ends the heartbeat; it reports false when there was none or it was ended before.
 func (n *Node) halt() bool {
 	n.mu.Lock()
 	cancel := n.cancel
-	n.cancel = func() {}
-	running := cancel != nil && n.pool != nil
 	n.mu.Unlock()
-	if !running {
+	if cancel == nil || n.stopped.Swap(true) {
 		return false
 	}
 	cancel()
 	n.done.Wait()
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.pool != nil
+	return true
 }
 
 // Lost is closed when another process has taken this node's id: this one must end.

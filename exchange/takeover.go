@@ -84,6 +84,11 @@ func reclaim(ctx context.Context, d *db.DB, incarnation uuid.UUID) (int, error) 
 		}
 		taken = len(runs)
 		for _, r := range runs {
+			_, err := tx.Exec(ctx, "UPDATE store.lease SET token = nextval('store.fence'), taken_at = clock_timestamp() WHERE name = $1 AND run = $2",
+				store.WriterLease(r.ResourceID), r.ID)
+			if err != nil {
+				return fmt.Errorf("taking the lease of run %s: %w", r.ID, err)
+			}
 			if err := surrender(ctx, tx, r, authz.Hub("takeover"), map[string]any{"incarnation": incarnation}); err != nil {
 				return err
 			}
@@ -112,11 +117,6 @@ func surrender(ctx context.Context, tx *db.Tx, r Run, by authz.Principal, detail
 			finished_at = CASE WHEN $2 = 'cancelled' THEN $3::timestamptz END WHERE id = $1`, r.ID, move.To, tx.Now())
 	if err != nil {
 		return fmt.Errorf("giving run %s back: %w", r.ID, err)
-	}
-	_, err = tx.Exec(ctx, "UPDATE store.lease SET token = nextval('store.fence'), taken_at = clock_timestamp() WHERE name = $1 AND run = $2",
-		store.WriterLease(r.ResourceID), r.ID)
-	if err != nil {
-		return fmt.Errorf("taking the lease of run %s: %w", r.ID, err)
 	}
 	detail["from"], detail["to"], detail["stage"], detail["attempt"] = move.From, move.To, r.Stage, r.Attempt
 	return record(ctx, tx, by.Actor(), "run."+string(action), "run", r.ID.String(), detail)
