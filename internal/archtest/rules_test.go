@@ -13,7 +13,7 @@ var foundation = []string{"internal/config", "internal/db", "internal/fault", "i
 
 // domain is all that the two doors (api and console) may call.
 var domain = []string{
-	"audit", "authz", "authz/identity", "catalog", "catalog/calendar", "catalog/codes", "catalog/mask", "exchange", "exchange/engine",
+	"audit", "authz", "authz/identity", "catalog", "catalog/codes", "catalog/mask", "exchange", "exchange/engine",
 	"exchange/pull", "exchange/store", "exchange/transform", "sharing", "sharing/filter",
 }
 
@@ -51,13 +51,14 @@ var rooms = map[string][]string{
 	"catalog": join(foundation, []string{
 		"audit", "authz", "authz/identity", "catalog/codes", "catalog/mask", "connectors",
 	}),
-	"catalog/calendar": {"internal/fault"},
 	"catalog/codes":    {"internal/fault"},
 	"catalog/mask":     {"internal/fault"},
+	"catalog/calendar": {"internal/fault"},
 
-	"authz":          join(foundation, []string{"audit"}),
-	"authz/identity": join(foundation, []string{"audit", "authz"}),
-	"audit":          foundation,
+	"authz":           join(foundation, []string{"audit"}),
+	"authz/identity":  join(foundation, []string{"audit", "authz"}),
+	"authz/authztest": join(foundation, []string{"audit", "authz", "internal/pgtest"}),
+	"audit":           foundation,
 
 	"connectors":     {"internal/fault"},
 	"connectors/*":   {"connectors", "internal/fault"},
@@ -82,11 +83,11 @@ var rooms = map[string][]string{
 }
 
 // testSupport is imported by tests only, and by the rooms above that name it.
-var testSupport = []string{"connectors/connectortest", "internal/archtest", "internal/hubtest", "internal/pgtest", "internal/pgtest/withpg"}
+var testSupport = []string{"authz/authztest", "connectors/connectortest", "internal/archtest", "internal/hubtest", "internal/pgtest", "internal/pgtest/withpg"}
 
 // forTests is what test files of every room may import besides their room's list: real parts to test against.
 var forTests = []string{
-	"api/client", "connectors", "connectors/*", "internal/fault", "internal/hubtest", "internal/pglocal", "internal/pgtest",
+	"api/client", "authz/authztest", "connectors", "connectors/*", "internal/fault", "internal/hubtest", "internal/pglocal", "internal/pgtest",
 	"internal/secret", "migrations",
 }
 
