@@ -104,7 +104,7 @@ func New(opt Options) (*API, error) {
 		{"sessions", a.sessionRoutes}, {"departments", a.departmentRoutes}, {"users", a.userRoutes}, {"clients", a.clientRoutes},
 		{"base databases", a.baseDatabaseRoutes}, {"resources", a.resourceRoutes}, {"mounts", a.mountRoutes},
 		{"sources", a.sourceRoutes}, {"requests", a.requestRoutes}, {"grants", a.grantRoutes}, {"tasks", a.taskRoutes},
-		{"runs", a.runRoutes}, {"schedules", a.scheduleRoutes}, {"data", a.dataRoutes},
+		{"runs", a.runRoutes}, {"runs", a.outcomeRoutes}, {"schedules", a.scheduleRoutes}, {"data", a.dataRoutes},
 		{"audit", a.auditRoutes}, {"policy", a.policyRoutes},
 		{"operations", a.operationRoutes},
 	} {

@@ -37,7 +37,7 @@ func environment(code string, err error) error {
 	return fault.New(fault.Unavailable, code, "%s", err.Error()).Wrap(err)
 }
 
-// startPrivate starts, or with only adopts, the private PostgreSQL of a data folder and returns it with the hub's URL.
+// startPrivate starts the private PostgreSQL of a data folder and returns it with the hub's URL.
 func startPrivate(ctx context.Context, dir string, lock *pglocal.DirLock, log *slog.Logger) (*pglocal.Cluster, string, error) {
 	cluster, err := pglocal.Start(ctx, pglocal.Options{DataDir: dir, Lock: lock, Log: log})
 	if err != nil {
@@ -129,7 +129,7 @@ func subjectKey(ctx context.Context, d *db.DB, keyring *secret.Keyring) ([]byte,
 }
 
 // Database returns the URL of the hub's database for a command beside the hub: the one named, else the private one, which
-// is adopted where a hub runs on the data folder and started where none does. release stops what was started.
+// is used as it is where a hub runs on the data folder, and started where none does. release stops what was started.
 func Database(ctx context.Context, cfg config.Config, log *slog.Logger) (url string, release func(), err error) {
 	if cfg.DatabaseURL != "" {
 		return cfg.DatabaseURL.Reveal(), func() {}, nil
@@ -138,16 +138,20 @@ func Database(ctx context.Context, cfg config.Config, log *slog.Logger) (url str
 	if err != nil {
 		return "", nil, err
 	}
-	cluster, err := pglocal.Adopt(ctx, pglocal.Options{DataDir: dir, Log: log})
-	if err == nil {
-		return cluster.SocketURL(database), cluster.Detach, nil
+	lock, err := pglocal.Lock(dir)
+	if errors.Is(err, pglocal.ErrLocked) {
+		if url, err = pglocal.RunningURL(dir, database); err != nil {
+			return "", nil, privateFault(err)
+		}
+		return url, func() {}, nil
 	}
-	if !errors.Is(err, pglocal.ErrNotRunning) {
+	if err != nil {
 		return "", nil, privateFault(err)
 	}
-	cluster, url, err = startPrivate(ctx, dir, nil, log)
+	cluster, url, err := startPrivate(ctx, dir, lock, log)
 	if err != nil {
+		lock.Release()
 		return "", nil, err
 	}
-	return url, func() { _ = cluster.Close() }, nil
+	return url, func() { _ = cluster.Close(); lock.Release() }, nil
 }
