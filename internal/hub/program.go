@@ -39,6 +39,8 @@ type Options struct {
 	Version  string       // Of the program, for people; "" means "dev".
 	Log      *slog.Logger // nil means slog.Default.
 	MaxConns int32        // Database connections for requests and runs; 0 means 24.
+
+	Passwords *secret.Passwords // Hashes passwords; nil means the default costs.
 }
 
 // Parts are the services of a node, for those that stand beside the contract.
@@ -168,7 +170,7 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	if p.Enforcer, err = authz.NewEnforcer(ctx, authz.Options{DB: p.DB, Follower: p.Follower, Log: p.log}); err != nil {
 		return err
 	}
-	p.Identity = identity.New(identity.Options{DB: p.DB, Enforcer: p.Enforcer, Log: p.log})
+	p.Identity = identity.New(identity.Options{DB: p.DB, Enforcer: p.Enforcer, Passwords: p.opt.Passwords, Log: p.log})
 	registry, err := all.Registry()
 	if err != nil {
 		return err
