@@ -13,7 +13,7 @@ var foundation = []string{"internal/config", "internal/db", "internal/fault", "i
 
 // domain is all that the two doors (api and console) may call.
 var domain = []string{
-	"audit", "authz", "authz/identity", "catalog", "catalog/calendar", "catalog/codes", "catalog/mask", "exchange", "exchange/engine",
+	"audit", "authz", "authz/identity", "catalog", "catalog/codes", "catalog/mask", "exchange", "exchange/engine",
 	"exchange/pull", "exchange/store", "exchange/transform", "sharing", "sharing/filter",
 }
 
