@@ -191,12 +191,17 @@ func (h *Hub) Bureau(t testing.TB, staff Staff, number int, name, prefix string)
 
 // USCC returns a well-formed credit code whose organisation part starts QQ, which no organisation has.
 func USCC(number int) string {
-	body := fmt.Sprintf("11%sQQ%07d", Division, number)
-	check, ok := codes.USCCCheckChar(body)
+	organisation := fmt.Sprintf("QQ%06d", number)
+	check, ok := codes.OrgCodeCheckChar(organisation)
+	if !ok {
+		panic("hubtest: the organisation code has a wrong form")
+	}
+	body := "11" + Division + organisation + string(check)
+	last, ok := codes.USCCCheckChar(body)
 	if !ok {
 		panic("hubtest: the credit code has a wrong form")
 	}
-	return body + string(check)
+	return body + string(last)
 }
 
 // lockedBuffer is a log that several goroutines write.
