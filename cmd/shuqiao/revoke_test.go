@@ -63,7 +63,9 @@ func newPair(t *testing.T, rows int) *pair {
 	// Rows wait in the client's socket as little as they do in the hub's: what is measured is when the hub sent them.
 	dialer := &net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
 		var setErr error
-		err := c.Control(func(fd uintptr) { setErr = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 32<<10) })
+		err := c.Control(func(fd uintptr) {
+			setErr = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 32<<10)
+		})
 		return errors.Join(err, setErr)
 	}}
 	transport := &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: 64}
