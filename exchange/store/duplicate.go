@@ -30,16 +30,63 @@ func (st *Staging) Settle(ctx context.Context, seal func(row []byte) ([]byte, er
 		if settled {
 			return FenceTx(ctx, tx, st.job.Lease)
 		}
-		if err := st.takeBack(ctx, tx, seal); err != nil {
+		unique, err := st.tryIndex(ctx, tx)
+		if err != nil {
 			return err
 		}
-		if err := st.index(ctx, tx); err != nil {
+		if unique {
+			err = st.recordTaken(ctx, tx, transform.Sum{}, 0)
+		} else if err = st.takeBack(ctx, tx, seal); err == nil {
+			err = st.index(ctx, tx)
+		}
+		if err != nil {
 			return err
 		}
 		return FenceTx(ctx, tx, st.job.Lease)
 	})
 	if err != nil {
-		return fmt.Errorf("resolving duplicate keys: %w", err)
+		return fmt.Errorf("settling staged rows: %w", err)
+	}
+	return nil
+}
+
+// tryIndex builds the indexes and reports whether that worked, which proves that no key is staged twice. Most reads have
+// no duplicates, and building the index answers that without grouping every key first.
+func (st *Staging) tryIndex(ctx context.Context, tx pgx.Tx) (unique bool, err error) {
+	var refusedToo bool
+	if err := tx.QueryRow(ctx, fmt.Sprintf("SELECT EXISTS (SELECT 1 FROM store.staged_reject x JOIN %s s ON s._key = x.key WHERE x.run = $1)", st.table), st.job.Run).Scan(&refusedToo); err != nil {
+		return false, fmt.Errorf("comparing with rejected keys: %w", err)
+	}
+	if refusedToo && st.job.Ordered == "" {
+		return false, nil
+	}
+	inner, err := tx.Begin(ctx)
+	if err != nil {
+		return false, fmt.Errorf("setting a savepoint: %w", err)
+	}
+	err = st.index(ctx, inner)
+	if err == nil {
+		if err := inner.Commit(ctx); err != nil {
+			return false, fmt.Errorf("releasing a savepoint: %w", err)
+		}
+		return true, nil
+	}
+	if rollbackErr := inner.Rollback(ctx); rollbackErr != nil {
+		return false, fmt.Errorf("rolling back to a savepoint: %w", rollbackErr)
+	}
+	if db.IsUnique(err, "") {
+		return false, nil
+	}
+	return false, err
+}
+
+// recordTaken writes chunk -1: what was taken back from staging.
+func (st *Staging) recordTaken(ctx context.Context, tx pgx.Tx, back transform.Sum, replaced int64) error {
+	hash := back.Bytes()
+	_, err := tx.Exec(ctx, "INSERT INTO store.chunk (run, n, rows, hash, replaced, base) VALUES ($1, -1, $2, $3, $4, $5)",
+		st.job.Run, back.Count, hash[:], replaced, st.head.Seq)
+	if err != nil {
+		return fmt.Errorf("recording duplicate keys: %w", err)
 	}
 	return nil
 }
@@ -90,13 +137,7 @@ func (st *Staging) takeBack(ctx context.Context, tx pgx.Tx, seal func([]byte) ([
 			return err
 		}
 	}
-	hash := back.Bytes()
-	_, err := tx.Exec(ctx, "INSERT INTO store.chunk (run, n, rows, hash, replaced, base) VALUES ($1, -1, $2, $3, $4, $5)",
-		st.job.Run, back.Count, hash[:], replaced, st.head.Seq)
-	if err != nil {
-		return fmt.Errorf("recording duplicate keys: %w", err)
-	}
-	return nil
+	return st.recordTaken(ctx, tx, back, replaced)
 }
 
 type duplicateRow struct {
@@ -147,6 +188,9 @@ func duplicateReasons() json.RawMessage {
 
 // index makes the staged rows findable by key; for a fill these are the indexes of the row table itself.
 func (st *Staging) index(ctx context.Context, tx pgx.Tx) error {
+	if _, err := tx.Exec(ctx, "SET LOCAL maintenance_work_mem = '256MB'"); err != nil {
+		return fmt.Errorf("allowing memory for indexes: %w", err)
+	}
 	if st.fill {
 		if st.job.Ordered != "" {
 			if _, err := tx.Exec(ctx, "ALTER TABLE "+st.table+" DROP COLUMN _ord"); err != nil {
