@@ -40,10 +40,12 @@ type BaseDatabase struct {
 	NameEN       string     `json:"name_en"`
 	Theme        bool       `json:"theme"`
 	Template     string     `json:"template"`
+	Sort         int        `json:"sort"` // Place in lists.
 	LeadDeptID   uuid.UUID  `json:"lead_dept_id"`
 	ResourceID   uuid.UUID  `json:"resource_id"`
 	SourceID     uuid.UUID  `json:"source_id"`
-	KeyItem      string     `json:"key_item"`
+	KeyItem      string     `json:"key_item"` // Identifier of the item that identifies its rows.
+	RegisteredBy uuid.UUID  `json:"registered_by"`
 	RegisteredAt *time.Time `json:"registered_at,omitempty"`
 	RowVersion   int64      `json:"row_version"`
 }

@@ -93,6 +93,7 @@ type Resource struct {
 	State           State            `json:"state"`
 	Newest          int              `json:"newest_version"`
 	Published       int              `json:"published_version"` // 0 while nothing is published.
+	NextItemNo      int              `json:"-"`                 // The number the next new item gets.
 	Live            bool             `json:"live"`              // Not materialised: pulls go through to the source.
 	StandingConsent *StandingConsent `json:"standing_consent,omitempty"`
 	RowVersion      int64            `json:"row_version"` // For If-Match.

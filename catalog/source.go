@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/shuqiao/shuqiao/connectors"
 )
 
 // Source is a connection to a department's system. Secrets are sealed in the database and never leave it with a Source.
@@ -47,26 +49,30 @@ const (
 
 // Mount binds the items of a resource version to an object of a source.
 type Mount struct {
-	ID              uuid.UUID       `json:"id"`
-	ResourceID      uuid.UUID       `json:"resource_id"`
-	Version         int             `json:"version"`
-	SourceID        uuid.UUID       `json:"source_id"`
-	Object          string          `json:"object"` // "schema.table" as the source names it.
-	Columns         []MountColumn   `json:"columns"`
-	RowFilter       json.RawMessage `json:"row_filter,omitempty"` // Rows outside do not count as present.
-	OrderColumn     string          `json:"order_column"`         // Decides among rows with one key; the last wins.
-	WatermarkColumn string          `json:"watermark_column"`
-	DeleteRule      string          `json:"delete_rule"` // "missing": a key absent from a full read is deleted; "none".
-	State           MountState      `json:"state"`
-	Note            string          `json:"note"`
-	RowVersion      int64           `json:"row_version"`
-	CreatedAt       time.Time       `json:"created_at"`
-	UpdatedAt       time.Time       `json:"updated_at"`
+	ID              uuid.UUID         `json:"id"`
+	ResourceID      uuid.UUID         `json:"resource_id"`
+	Version         int               `json:"version"`
+	SourceID        uuid.UUID         `json:"source_id"`
+	Object          string            `json:"object"` // "schema.table" as the source names it.
+	Columns         []MountColumn     `json:"columns"`
+	RowFilter       json.RawMessage   `json:"row_filter,omitempty"` // Rows outside do not count as present.
+	OrderColumn     string            `json:"order_column"`         // Decides among rows with one key; the last wins.
+	WatermarkColumn string            `json:"watermark_column"`
+	DeleteRule      string            `json:"delete_rule"` // "missing": a key absent from a full read is deleted; "none".
+	Schema          connectors.Schema `json:"schema"`      // Of the object, as found by the last check; empty before.
+	State           MountState        `json:"state"`
+	Note            string            `json:"note"` // Why it is where it is, for people.
+	RowVersion      int64             `json:"row_version"`
+	CreatedBy       uuid.UUID         `json:"created_by"`
+	CreatedAt       time.Time         `json:"created_at"`
+	UpdatedAt       time.Time         `json:"updated_at"`
 }
 
-// MountColumn feeds one item from one column. Kind is the connectors kind found when the mount was checked.
+// MountColumn feeds one item from one column. Column "" says that the source does not hold the item: Reason then says
+// why, and the item is delivered as NULL.
 type MountColumn struct {
 	ItemNo int    `json:"item_no"`
 	Column string `json:"column"`
-	Kind   string `json:"kind"`
+	Kind   string `json:"kind"`             // The connectors kind found by the last check; "" before, and without a column.
+	Reason string `json:"reason,omitempty"` // Why no column feeds the item; "" with a column.
 }

@@ -1,0 +1,462 @@
+package catalog
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/connectors"
+	"github.com/shuqiao/shuqiao/internal/db"
+	"github.com/shuqiao/shuqiao/internal/fault"
+)
+
+// MountInput is what people state about a mount.
+type MountInput struct {
+	Version         int             `json:"version"` // 0 means the published version, or the newest while none is published.
+	SourceID        uuid.UUID       `json:"source_id"`
+	Object          string          `json:"object"` // As Tables names it.
+	Columns         []MountColumn   `json:"columns"`
+	RowFilter       json.RawMessage `json:"row_filter,omitempty"` // A row filter over items; null for all rows.
+	OrderColumn     string          `json:"order_column"`
+	WatermarkColumn string          `json:"watermark_column"`
+	DeleteRule      string          `json:"delete_rule"` // missing or none; "" means missing.
+}
+
+// MountReport is what a check found. The mount is submitted when nothing blocks it.
+type MountReport struct {
+	Mount    Mount         `json:"mount"`
+	Blocks   []fault.Field `json:"blocks"`
+	Warnings []fault.Field `json:"warnings"`
+}
+
+// Mounts lists the mounts of an entry, the newest first, without those removed.
+func (s *Service) Mounts(ctx context.Context, p authz.Principal, resource uuid.UUID) ([]Mount, error) {
+	r, err := s.known(ctx, p, resource)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.enforcer.Check(ctx, p, authz.SourceRead, mountTarget(Mount{}, r)); err != nil {
+		return nil, err
+	}
+	out, err := many(ctx, s.db.Pool, mountRow.mount,
+		"SELECT * FROM mount WHERE resource_id = $1 AND state <> 'removed' ORDER BY created_at DESC, id DESC", resource)
+	if err != nil {
+		return nil, fmt.Errorf("listing mounts: %w", err)
+	}
+	return out, nil
+}
+
+// Mount returns one mount.
+func (s *Service) Mount(ctx context.Context, p authz.Principal, id uuid.UUID) (Mount, error) {
+	m, _, err := s.mountFor(ctx, p, authz.SourceRead, id)
+	return m, err
+}
+
+// CreateMount binds a version of one of the caller's department's entries to an object of one of its sources, as a draft.
+// Withheld entries refuse mounts.
+func (s *Service) CreateMount(ctx context.Context, p authz.Principal, resource uuid.UUID, in MountInput) (Mount, error) {
+	r, err := s.known(ctx, p, resource)
+	if err != nil {
+		return Mount{}, err
+	}
+	m := Mount{ID: db.NewID(), ResourceID: resource, State: MountDraft, RowVersion: 1, CreatedBy: p.ID}
+	if _, err := s.enforcer.Check(ctx, p, authz.MountWrite, mountTarget(m, r)); err != nil {
+		return Mount{}, err
+	}
+	err = s.db.InTx(ctx, func(tx *db.Tx) error {
+		// Locked, so that the entry cannot become withheld between the check and the commit.
+		if r, err = loadResource(ctx, tx, resource, "FOR SHARE"); err != nil {
+			return err
+		}
+		if err := s.fill(ctx, tx, r, &m, in); err != nil {
+			return err
+		}
+		m.CreatedAt, m.UpdatedAt = tx.Now(), tx.Now()
+		row, err := newMountRow(m)
+		if err != nil {
+			return err
+		}
+		if err := insert(ctx, tx, &row); err != nil {
+			return err
+		}
+		return s.noteMount(ctx, tx, p, m, "create", "")
+	})
+	if err != nil {
+		return Mount{}, err
+	}
+	return m, nil
+}
+
+// EditMount replaces what is stated about a mount that is not in use; it becomes a draft again.
+func (s *Service) EditMount(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, in MountInput) (Mount, error) {
+	return s.moveMount(ctx, p, id, ifMatch, MountEdit, "", func(tx *db.Tx, m *Mount) error {
+		r, err := loadResource(ctx, tx, m.ResourceID, "FOR SHARE")
+		if err != nil {
+			return err
+		}
+		if err := s.fill(ctx, tx, r, m, in); err != nil {
+			return err
+		}
+		m.Schema = connectors.Schema{}
+		return nil
+	})
+}
+
+// CheckMount reads the live schema of the mount's object and compares it with the items. The mount is submitted when
+// nothing blocks it, and a draft otherwise. A source that does not answer is an error, and the mount a draft.
+func (s *Service) CheckMount(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64) (MountReport, error) {
+	m, err := s.moveMount(ctx, p, id, ifMatch, MountCheck, "", nil)
+	if err != nil {
+		return MountReport{}, err
+	}
+	v, err := loadVersion(ctx, s.db.Pool, m.ResourceID, m.Version)
+	if err != nil {
+		return MountReport{}, err
+	}
+	row, err := loadSource(ctx, s.db.Pool, m.SourceID, "")
+	if err != nil {
+		return MountReport{}, err
+	}
+	schema, asked := s.describe(ctx, row, m.Object)
+	report := MountReport{Blocks: []fault.Field{}, Warnings: []fault.Field{}}
+	step, note := MountPass, ""
+	if asked != nil {
+		step, note = MountFail, explain(asked)
+	} else {
+		columns, blocks, warnings := checkMount(m, v, schema)
+		report.Blocks, report.Warnings = append(report.Blocks, blocks...), append(report.Warnings, warnings...)
+		m.Columns = columns
+		if err := fault.InvalidFields(blocks); err != nil {
+			step, note = MountFail, explain(err)
+		}
+	}
+	// The answer is kept even when the caller has gone, so that the mount does not stay in the middle of a check.
+	err = s.db.InTx(context.WithoutCancel(ctx), func(tx *db.Tx) error {
+		checked := m
+		return s.shiftMount(context.WithoutCancel(ctx), tx, p, &checked, step, note, func() error {
+			checked.Schema, checked.Note = schema, note
+			report.Mount = checked
+			return nil
+		}, &report.Mount)
+	})
+	if err != nil {
+		return MountReport{}, err
+	}
+	return report, asked
+}
+
+// ActivateMount puts a submitted mount of the published version in use. A mount that was active before is suspended in
+// the same transaction: one mount at a time feeds an entry.
+func (s *Service) ActivateMount(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64) (Mount, error) {
+	return s.moveMount(ctx, p, id, ifMatch, MountActivate, "", func(tx *db.Tx, m *Mount) error {
+		if err := s.inUse(ctx, tx, m); err != nil {
+			return err
+		}
+		before, err := activeMount(ctx, tx, m.ResourceID, "FOR UPDATE")
+		if fault.Is(err, fault.NotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		before.Note = "another mount was activated"
+		return s.shiftMount(ctx, tx, p, &before, MountSuspend, before.Note, nil, nil)
+	})
+}
+
+// inUse refuses to use a mount of an entry or version that is not published.
+func (s *Service) inUse(ctx context.Context, tx *db.Tx, m *Mount) error {
+	r, err := s.PublishedTx(ctx, tx, m.ResourceID, true)
+	if fault.Is(err, fault.NotFound) {
+		return fault.New(fault.Conflict, "not_published", "only mounts of published entries can be used; publish the entry first")
+	}
+	if err != nil {
+		return err
+	}
+	if r.Published != m.Version {
+		return fault.New(fault.Conflict, "not_published", "the mount was made for another version than the published one; edit and check it again")
+	}
+	if r.Version.ShareType == Withheld {
+		return withheldMount()
+	}
+	return nil
+}
+
+// RejectMount sends a submitted mount back; the reason is mandatory.
+func (s *Service) RejectMount(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, reason string) (Mount, error) {
+	return s.moveMount(ctx, p, id, ifMatch, MountReject, reason, nil)
+}
+
+// SuspendMount stops an active mount from feeding its entry; the reason is mandatory.
+func (s *Service) SuspendMount(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, reason string) (Mount, error) {
+	return s.moveMount(ctx, p, id, ifMatch, MountSuspend, reason, nil)
+}
+
+// ResumeMount puts a suspended mount of the published version in use again, when no other mount is active.
+func (s *Service) ResumeMount(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64) (Mount, error) {
+	return s.moveMount(ctx, p, id, ifMatch, MountResume, "", func(tx *db.Tx, m *Mount) error { return s.inUse(ctx, tx, m) })
+}
+
+// RemoveMount ends a mount for good; for one in use the reason is mandatory.
+func (s *Service) RemoveMount(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, reason string) (Mount, error) {
+	return s.moveMount(ctx, p, id, ifMatch, MountRemove, reason, nil)
+}
+
+// ActiveMount returns the mount that feeds an entry now, for rooms that have already decided. It is NotFound when there is
+// none.
+func (s *Service) ActiveMount(ctx context.Context, resource uuid.UUID) (Mount, error) {
+	return activeMount(ctx, s.db.Pool, resource, "")
+}
+
+// ActiveMountTx is ActiveMount inside a transaction; with lock the mount is held FOR SHARE until the commit.
+func (s *Service) ActiveMountTx(ctx context.Context, tx *db.Tx, resource uuid.UUID, lock bool) (Mount, error) {
+	mode := ""
+	if lock {
+		mode = "FOR SHARE"
+	}
+	return activeMount(ctx, tx, resource, mode)
+}
+
+func activeMount(ctx context.Context, q Querier, resource uuid.UUID, lock string) (Mount, error) {
+	return one(ctx, q, mountRow.mount, notFound("active mount"), "SELECT * FROM mount WHERE resource_id = $1 AND state = 'active' "+lock, resource)
+}
+
+// mountFor returns a mount and its entry when p may do a to it.
+func (s *Service) mountFor(ctx context.Context, p authz.Principal, a authz.Action, id uuid.UUID) (Mount, Resource, error) {
+	m, err := one(ctx, s.db.Pool, mountRow.mount, notFound("mount"), "SELECT * FROM mount WHERE id = $1", id)
+	if err != nil {
+		return Mount{}, Resource{}, err
+	}
+	r, err := loadResource(ctx, s.db.Pool, m.ResourceID, "")
+	if err != nil {
+		return Mount{}, Resource{}, err
+	}
+	target := mountTarget(m, r)
+	if !s.enforcer.Allowed(p, authz.SourceRead, target) {
+		return Mount{}, Resource{}, notFound("mount")
+	}
+	if _, err := s.enforcer.Check(ctx, p, a, target); err != nil {
+		return Mount{}, Resource{}, err
+	}
+	return m, r, nil
+}
+
+func mountTarget(m Mount, r Resource) authz.Target {
+	t := authz.Target{Kind: "mount", Department: r.ProviderDeptID, State: string(r.State)}
+	if m.ID != uuid.Nil {
+		t.ID = m.ID.String()
+	}
+	return t
+}
+
+// moveMount asks the enforcer, locks the mount, lets work alter it and takes one step with it.
+func (s *Service) moveMount(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, step MountStep, reason string, work func(*db.Tx, *Mount) error) (Mount, error) {
+	action := authz.MountWrite
+	seen, err := one(ctx, s.db.Pool, mountRow.mount, notFound("mount"), "SELECT * FROM mount WHERE id = $1", id)
+	if err != nil {
+		return Mount{}, err
+	}
+	// Removing needs another right once the mount is in use; the step's own right decides everything else.
+	for _, m := range mountMoves {
+		if m.Step == step && m.Who != "" && (step != MountRemove || m.From == seen.State) {
+			action = m.Who
+		}
+	}
+	m, _, err := s.mountFor(ctx, p, action, id)
+	if err != nil {
+		return Mount{}, err
+	}
+	err = s.db.InTx(ctx, func(tx *db.Tx) error {
+		// The entry first: publishing holds it while it carries mounts over.
+		if _, err := loadResource(ctx, tx, m.ResourceID, "FOR SHARE"); err != nil {
+			return err
+		}
+		if m, err = one(ctx, tx, mountRow.mount, notFound("mount"), "SELECT * FROM mount WHERE id = $1 FOR UPDATE", id); err != nil {
+			return err
+		}
+		if err := matches(ifMatch, m.RowVersion); err != nil {
+			return err
+		}
+		move, err := findMountMove(m.State, step)
+		if err != nil {
+			return err
+		}
+		if move.Who != action {
+			return fault.New(fault.Conflict, "try_again", "somebody else changed the mount at the same time; read it again")
+		}
+		if move.Reason && strings.TrimSpace(reason) == "" {
+			return reasonMissing()
+		}
+		m.Note = reason
+		return s.shiftMount(ctx, tx, p, &m, step, reason, func() error {
+			if work == nil {
+				return nil
+			}
+			return work(tx, &m)
+		}, nil)
+	})
+	if err != nil {
+		return Mount{}, err
+	}
+	return m, nil
+}
+
+// shiftMount lets work alter m, writes it with its next state, and notes it. With out not nil the outcome is stored there.
+func (s *Service) shiftMount(ctx context.Context, tx *db.Tx, p authz.Principal, m *Mount, step MountStep, reason string, work func() error, out *Mount) error {
+	move, err := findMountMove(m.State, step)
+	if err != nil {
+		return err
+	}
+	if work != nil {
+		if err := work(); err != nil {
+			return err
+		}
+	}
+	m.State, m.RowVersion, m.UpdatedAt = move.To, m.RowVersion+1, tx.Now()
+	row, err := newMountRow(*m)
+	if err != nil {
+		return err
+	}
+	tag, err := tx.Exec(ctx, `
+		UPDATE mount SET version = $4, source_id = $5, object = $6, columns = $7, row_filter = $8, order_column = $9,
+			watermark_column = $10, delete_rule = $11, schema = $12, state = $13, note = $14, row_version = $3 + 1, updated_at = $15
+		WHERE id = $1 AND state = $2 AND row_version = $3`,
+		row.ID, string(move.From), m.RowVersion-1, row.Version, row.SourceID, row.Object, row.Columns, row.RowFilter,
+		row.OrderColumn, row.WatermarkColumn, row.DeleteRule, row.Schema, row.State, row.Note, row.UpdatedAt)
+	switch {
+	case db.IsUnique(err, "mount_active"):
+		return fault.New(fault.Conflict, "already_active", "another mount feeds the entry; suspend it first")
+	case err != nil:
+		return fmt.Errorf("moving mount: %w", err)
+	case tag.RowsAffected() != 1:
+		return fault.New(fault.Conflict, "try_again", "somebody else changed the mount at the same time; read it again")
+	}
+	if out != nil {
+		*out = *m
+	}
+	if move.From == MountActive || move.To == MountActive {
+		if err := authz.LogTx(tx, authz.KindResource, m.ResourceID.String()); err != nil {
+			return err
+		}
+	}
+	return s.noteMount(ctx, tx, p, *m, string(step), reason)
+}
+
+func (s *Service) noteMount(ctx context.Context, tx *db.Tx, p authz.Principal, m Mount, verb, reason string) error {
+	detail := map[string]any{"resource_id": m.ResourceID, "version": m.Version, "source_id": m.SourceID, "object": m.Object, "state": m.State}
+	if reason != "" {
+		detail["reason"] = reason
+	}
+	return record(ctx, tx, p, "mount."+verb, "mount", m.ID.String(), detail)
+}
+
+// fill checks what is stated about a mount and puts it in. Whether the object suits is for CheckMount.
+func (s *Service) fill(ctx context.Context, tx *db.Tx, r Resource, m *Mount, in MountInput) error {
+	number := in.Version
+	if number == 0 {
+		number = shown(r)
+	}
+	v, err := loadVersion(ctx, tx, r.ID, number)
+	if fault.Is(err, fault.NotFound) {
+		return fault.InvalidFields([]fault.Field{{Name: "version", Code: "unknown", Message: "the entry has no such version"}})
+	}
+	if err != nil {
+		return err
+	}
+	if v.ShareType == Withheld || v.DeclaredShare == Withheld {
+		return withheldMount()
+	}
+	if r.State == Revoked || v.State == Revoked || v.State == Superseded {
+		return fault.New(fault.Conflict, "illegal_move", "this version is not in use any more and cannot be mounted").With("state", string(v.State))
+	}
+	var wrong []fault.Field
+	source, err := loadSource(ctx, tx, in.SourceID, "")
+	switch {
+	case fault.Is(err, fault.NotFound) || err == nil && source.DepartmentID != r.ProviderDeptID:
+		wrong = append(wrong, fault.Field{Name: "source_id", Code: "unknown", Message: "this is not a source of your department"})
+	case err != nil:
+		return err
+	}
+	if strings.TrimSpace(in.Object) == "" {
+		wrong = append(wrong, fault.Field{Name: "object", Code: "required", Message: "name the table or view"})
+	}
+	if in.DeleteRule == "" {
+		in.DeleteRule = "missing"
+	}
+	if !slices.Contains([]string{"missing", "none"}, in.DeleteRule) {
+		wrong = append(wrong, fault.Field{Name: "delete_rule", Code: "not_choice", Message: "state missing or none"})
+	}
+	filter := bytes.TrimSpace(in.RowFilter)
+	if bytes.Equal(filter, []byte("null")) || len(filter) == 0 {
+		filter = nil
+	}
+	if filter != nil && (filter[0] != '{' || !json.Valid(filter)) {
+		wrong = append(wrong, fault.Field{Name: "row_filter", Code: "bad_form", Message: "give a row filter as a JSON object, or null"})
+		in.RowFilter = nil
+	}
+	for _, path := range nulls(in) {
+		wrong = append(wrong, fault.Field{Name: path, Code: "bad_character", Message: "texts cannot hold the NUL character"})
+	}
+	if len(in.Columns) > 2*maxItems {
+		wrong = append(wrong, fault.Field{Name: "columns", Code: "too_many", Message: "name each item once"})
+	}
+	if err := fault.InvalidFields(wrong); err != nil {
+		return err
+	}
+	m.Version, m.SourceID, m.Object, m.Columns = number, in.SourceID, strings.TrimSpace(in.Object), filled(in.Columns)
+	m.RowFilter, m.OrderColumn, m.WatermarkColumn, m.DeleteRule = filter, in.OrderColumn, in.WatermarkColumn, in.DeleteRule
+	return nil
+}
+
+func withheldMount() error {
+	return fault.New(fault.Conflict, "withheld", "withheld data are listed in the directory and never mounted (Order 809, Art 15)")
+}
+
+// carryMount decides what becomes of the active mount of the version before when a new one is published. It is carried
+// over when it maps exactly the items of the new version with the same types, keys and formats; it is suspended when it
+// would feed an item that is withheld or gone; otherwise it goes on under its own version until a new mount is activated.
+func (s *Service) carryMount(ctx context.Context, tx *db.Tx, r Resource, before, after Version) error {
+	m, err := activeMount(ctx, tx, r.ID, "FOR UPDATE")
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	same, stop := true, after.ShareType == Withheld
+	mapped := 0
+	for _, c := range m.Columns {
+		was, _ := before.ItemNo(c.ItemNo)
+		is, ok := after.ItemNo(c.ItemNo)
+		if !ok || is.ShareType == Withheld {
+			stop = true
+		}
+		if is.DataType != was.DataType || is.Key != was.Key || is.Format != was.Format || is.Required != was.Required {
+			same = false
+		}
+		mapped++
+	}
+	for _, item := range after.Items {
+		if item.ShareType != Withheld {
+			mapped--
+		}
+	}
+	switch {
+	case stop:
+		_, err = tx.Exec(ctx, "UPDATE mount SET state = 'suspended', note = $2, row_version = row_version + 1, updated_at = $3 WHERE id = $1",
+			m.ID, "a newer version withholds or drops what this mount feeds", tx.Now())
+	case same && mapped == 0:
+		_, err = tx.Exec(ctx, "UPDATE mount SET version = $2, row_version = row_version + 1, updated_at = $3 WHERE id = $1",
+			m.ID, after.Number, tx.Now())
+	}
+	if err != nil {
+		return fmt.Errorf("carrying the mount over: %w", err)
+	}
+	return nil
+}
