@@ -230,3 +230,39 @@ func TestRefusalsAreNotedWithinBounds(t *testing.T) {
 		return body.Detail.NotWritten > 0
 	})
 }
+
+// Twenty revocations on one node: the other never answers yes later than a second after the commit.
+func TestRevocationReachesOtherNodesInTime(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	a, b := authztest.OpenURL(t, url), authztest.OpenURL(t, url)
+	var cache *authz.Cache[string, string]
+	id := newDepartment(t, a, "open")
+	n := authztest.Start(t, b, func(f *authz.Follower) {
+		cache = authz.NewCache[string, string](f, 10)
+		f.Subscribe(func(entries []authz.Entry) error {
+			for _, e := range entries {
+				cache.Drop(e.ID)
+			}
+			return nil
+		})
+	})
+	var worst time.Duration
+	for i := range 20 {
+		rename(t, a, id, "open")
+		if err := n.Follower.Sync(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := cache.Get(t.Context(), id, readName(b, id)); err != nil || got != "open" {
+			t.Fatalf("round %d: got %q, %v", i, got, err)
+		}
+		rename(t, a, id, "closed")
+		committed := time.Now()
+		until(t, time.Second, "the node to see the revocation", func() bool {
+			got, err := cache.Get(t.Context(), id, readName(b, id))
+			return err == nil && got == "closed"
+		})
+		worst = max(worst, time.Since(committed))
+	}
+	t.Logf("worst of 20: %v", worst)
+}

@@ -54,6 +54,12 @@ func Start(t testing.TB, d *db.DB, subscribe ...func(*authz.Follower)) *Node {
 	for _, s := range subscribe {
 		s(f)
 	}
+	return Run(t, d, f, e)
+}
+
+// Run runs a follower that everybody has subscribed to until the test ends, and returns when the node may decide.
+func Run(t testing.TB, d *db.DB, f *authz.Follower, e *authz.Enforcer) *Node {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan struct{})
 	go func() {
