@@ -75,7 +75,7 @@ const hits = `
 	WHERE v.state = $1
 		AND ($1 = 'published' OR r.provider_dept_id = $2 OR ($3 AND $1 NOT IN ('draft', 'dept_review')))
 		AND ($4 = '' OR v.base_database = $4)
-		AND ($5 = '00000000-0000-0000-0000-000000000000' OR r.provider_dept_id = $5)
+		AND ($5::uuid = '00000000-0000-0000-0000-000000000000' OR r.provider_dept_id = $5)
 		AND ($6 = '' OR v.share_type = $6)
 		AND ($7 = '' OR v.update_cycle = $7)
 		AND ($8 = '%%' OR v.name ILIKE $8 OR v.summary ILIKE $8 OR r.code ILIKE $8 OR EXISTS (
