@@ -107,6 +107,8 @@ func (c *console) routes() {
 	m.Handle("GET /ui/todo", c.page(c.showTodo))
 	m.Handle("GET /ui/requests", c.page(c.showRequests))
 	m.Handle("GET /ui/requests/{id}", c.page(c.showRequest))
+	m.Handle("GET /ui/requests/{id}/edit", c.page(c.showEditForm))
+	m.Handle("POST /ui/requests/{id}/edit", c.page(c.editRequest))
 	m.Handle("POST /ui/requests/{id}/{move}", c.page(c.moveRequest))
 
 	m.Handle("GET /ui/grants", c.page(c.showGrants))

@@ -92,10 +92,7 @@ func (v *visit) bases() map[string]string {
 		v.Logger.ErrorContext(v.r.Context(), "reading base databases", "error", err)
 	}
 	for _, b := range all {
-		out[b.Code] = b.Name
-		if v.language == english && b.NameEN != "" {
-			out[b.Code] = b.NameEN
-		}
+		out[b.Code] = v.pick(b.Name, b.NameEN)
 	}
 	return out
 }

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -171,9 +170,4 @@ func (c *console) moveGrant(v *visit) error {
 		return v.to(prefix+"/grants/"+id.String(), "grant_"+step)
 	}
 	return v.drawGrant(id, step, err)
-}
-
-// grantKinds are the objects that the audit page offers to look for.
-func objectKinds() []string {
-	return slices.Clone([]string{"resource", "request", "grant", "run", "task", "client", "key", "user", "session", "usage"})
 }

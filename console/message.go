@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/shuqiao/shuqiao/catalog/mask"
 )
 
 //go:embed messages/*.json
@@ -55,13 +57,32 @@ func (m messages) say(key string, pairs ...any) string {
 	return strings.NewReplacer(old...).Replace(s)
 }
 
-// word returns what people say for a code of a group, and the code itself where there is no word.
+// word returns what people say for a code of a group, and the code itself where there is no word. Masks are called as the
+// registry of masks calls them; actions of the log are an object and what was done to it.
 func (m messages) word(group string, code any) string {
 	c := fmt.Sprint(code)
 	if s, ok := m.text[group+"."+c]; ok {
 		return s
 	}
+	switch group {
+	case "mask":
+		if rule, ok := mask.Find(c); ok {
+			return m.pick(rule.ZH, rule.EN)
+		}
+	case "action":
+		if object, verb, ok := strings.Cut(c, "."); ok {
+			return m.word("object", object) + " \u00b7 " + m.word("verb", verb)
+		}
+	}
 	return c
+}
+
+// pick returns the Chinese or the English name of something that has both.
+func (m messages) pick(zh, en string) string {
+	if m.language == english && en != "" {
+		return en
+	}
+	return zh
 }
 
 func (m messages) has(key string) bool {

@@ -28,10 +28,7 @@ func (v *visit) department(id uuid.UUID) string {
 }
 
 func (v *visit) departmentName(d catalog.Department) string {
-	if v.language == english && d.NameEN != "" {
-		return d.NameEN
-	}
-	return d.Name
+	return v.pick(d.Name, d.NameEN)
 }
 
 // names remembers what departments and resources are called while one page is drawn.

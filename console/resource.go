@@ -1,8 +1,6 @@
 package console
 
 import (
-	"time"
-
 	"github.com/google/uuid"
 
 	"github.com/shuqiao/shuqiao/authz"
@@ -28,10 +26,8 @@ type resourcePage struct {
 
 // freshness is what is known about the data behind an entry.
 type freshness struct {
-	ArrivedAt     *time.Time
-	Rows          int64
-	Held, Rejects int64
-	ShowRejects   bool
+	exchange.Freshness
+	ShowRejects bool
 }
 
 func (c *console) showResource(v *visit) error {
@@ -72,6 +68,20 @@ func (c *console) showResource(v *visit) error {
 		}
 	}
 	return v.show("resource", r.Name, page)
+}
+
+// freshness says how current the data are, nil where none are expected: nothing collects withheld resources. Figures of
+// refused rows are for the people of the provider.
+func (v *visit) freshness(r catalog.Resource) *freshness {
+	if r.Version.ShareType == catalog.Withheld {
+		return nil
+	}
+	f, err := v.Exchange.Freshness(v.r.Context(), r.ID)
+	if err != nil {
+		v.Logger.WarnContext(v.r.Context(), "reading how fresh a resource is", "error", err)
+		return nil
+	}
+	return &freshness{Freshness: f, ShowRejects: v.may(authz.RejectRead, runTarget("resource", r))}
 }
 
 // canRequest says whether the reader can ask for a resource, or the key of the sentence that says why nobody can.

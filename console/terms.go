@@ -139,11 +139,8 @@ func (v *visit) codeWord(i catalog.Item, code string) string {
 	}
 	list, _ := codes.List(i.CodeSet)
 	e, ok := list.Find(code)
-	switch {
-	case !ok:
+	if !ok {
 		return ""
-	case v.language == english && e.EN != "":
-		return e.EN
 	}
-	return e.ZH
+	return v.pick(e.ZH, e.EN)
 }
