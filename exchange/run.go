@@ -98,7 +98,6 @@ type RunMove struct {
 var runMoves = []RunMove{
 	{Queued, RunClaim, Running},
 	{Queued, RunResume, Reconciling},
-	{Queued, RunFail, Failed},
 	{Queued, RunCancel, Cancelled},
 	{Running, RunMerge, Reconciling},
 	{Running, RunSucceed, Succeeded},
