@@ -202,7 +202,9 @@ func (v *visit) field(name string) string { return strings.TrimSpace(v.r.PostFor
 func (v *visit) query(name string) string { return strings.TrimSpace(v.r.URL.Query().Get(name)) }
 
 // may says whether to show what leads to an action.
-func (v *visit) may(a authz.Action, t authz.Target) bool { return v.Enforcer.Allowed(v.principal, a, t) }
+func (v *visit) may(a authz.Action, t authz.Target) bool {
+	return v.Enforcer.Allowed(v.principal, a, t)
+}
 
 // problem says a fault in the reader's language: by its code where there is a sentence for it, else by its kind.
 func (v *visit) problem(err error) *problem { return v.look.problem(err) }
