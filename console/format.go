@@ -55,17 +55,18 @@ func count(n any) string {
 	return sign + digits
 }
 
-// took writes how long something lasted, rounded to what matters to people.
+// took writes how long something lasted in seconds, more exactly the shorter it was, and "" while it lasts.
 func took(from, to *time.Time) string {
 	if from == nil || to == nil {
 		return ""
 	}
-	d := to.Sub(*from)
+	seconds := to.Sub(*from).Seconds()
+	decimals := 0
 	switch {
-	case d < time.Second:
-		return d.Round(10 * time.Millisecond).String()
-	case d < time.Minute:
-		return d.Round(100 * time.Millisecond).String()
+	case seconds < 1:
+		decimals = 2
+	case seconds < 60:
+		decimals = 1
 	}
-	return d.Round(time.Second).String()
+	return strconv.FormatFloat(seconds, 'f', decimals, 64) + " s"
 }

@@ -22,7 +22,7 @@ type grantRow struct {
 func (n *names) grant(g sharing.Grant) grantRow {
 	ctx := n.v.r.Context()
 	row := grantRow{
-		ID: g.ID, Resource: n.resource(ctx, g.ResourceID), Client: n.v.client(ctx, g.ClientID),
+		ID: g.ID, Resource: n.resource(ctx, g.ResourceID), Client: n.v.client(ctx, g.ClientID, g.ConsumerDeptID),
 		Consumer: n.department(g.ConsumerDeptID), Provider: n.department(g.ProviderDeptID), Items: len(g.Items),
 		State: g.State, ValidTo: g.ValidTo,
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/internal/db"
 	"github.com/shuqiao/shuqiao/internal/fault"
 	"github.com/shuqiao/shuqiao/sharing"
@@ -110,7 +111,7 @@ func (v *visit) drawRequest(id uuid.UUID, failed string, problem error) error {
 	names := v.names()
 	r := v.version(sharingResource{q.ResourceID, q.ResourceVersion})
 	page := requestPage{
-		Request: q, Row: names.request(q), Client: v.client(ctx, q.ClientID), Terms: v.termsOfRequest(q, r),
+		Request: q, Row: names.request(q), Client: v.client(ctx, q.ClientID, q.ConsumerDeptID), Terms: v.termsOfRequest(q, r),
 		AwaitsSupplement: q.State == sharing.RequestSupplementRequired, Consequence: "consequence." + string(q.State),
 	}
 	if q.GrantID != uuid.Nil {
@@ -236,7 +237,11 @@ func (v *visit) rowVersion() int64 {
 }
 
 // client is what a consuming system is called, or the start of its id for readers of other departments.
-func (v *visit) client(ctx context.Context, id uuid.UUID) string {
+// Readers who may not look it up are not made to try: each refusal is an entry of the log.
+func (v *visit) client(ctx context.Context, id, department uuid.UUID) string {
+	if !v.may(authz.ClientRead, authz.Target{Kind: "client", Department: department}) {
+		return short(id.String())
+	}
 	c, err := v.Identity.Client(ctx, v.principal, id)
 	if err != nil {
 		return short(id.String())

@@ -212,7 +212,7 @@ func rowValue(text string, letter catalog.DataType) any {
 	return text
 }
 
-// terms are what the form asks for. Numbers and dates that cannot be read are faults at their fields.
+// askedTerms are what the form asks for. Numbers and dates that cannot be read are faults at their fields.
 func (v *visit) askedTerms(f requestForm, items []catalog.Item) (sharing.Terms, []fault.Field) {
 	var wrong []fault.Field
 	t := sharing.Terms{
@@ -326,7 +326,7 @@ func (v *visit) editForm() (formPage, sharing.Request, error) {
 	if err != nil {
 		return formPage{}, q, err
 	}
-	page.Editing, page.RowVersion, page.ClientName = true, q.RowVersion, v.client(v.r.Context(), q.ClientID)
+	page.Editing, page.RowVersion, page.ClientName = true, q.RowVersion, v.client(v.r.Context(), q.ClientID, q.ConsumerDeptID)
 	page.Back = prefix + "/requests/" + id.String()
 	page.Action = page.Back + "/edit"
 	return page, q, nil

@@ -191,7 +191,8 @@ type rejectRow struct {
 
 type rejectReason struct {
 	transform.Reason
-	Item string
+	Item  string
+	Known bool // There is a word for its code; else its message is shown.
 }
 
 func (c *console) showRun(v *visit) error {
@@ -222,7 +223,7 @@ func (v *visit) drawRun(id uuid.UUID, problem error) error {
 				if name == "" {
 					name = v.say("reject.whole_row")
 				}
-				row.Reasons = append(row.Reasons, rejectReason{Reason: reason, Item: name})
+				row.Reasons = append(row.Reasons, rejectReason{Reason: reason, Item: name, Known: v.has("reject_reason." + reason.Code)})
 			}
 			page.Rejects = append(page.Rejects, row)
 		}
@@ -293,7 +294,7 @@ func stages(r exchange.Run) []stage {
 }
 
 // showProgress is the upper part alone, which the page of a live run asks for each second. When the run is over the whole
-// page is asked for once more, since comparisons and rejects have come.
+// page is opened once more, since comparisons and rejects have come.
 func (c *console) showProgress(v *visit) error {
 	id, err := v.id()
 	if err != nil {
@@ -304,7 +305,7 @@ func (c *console) showProgress(v *visit) error {
 		return err
 	}
 	if !page.Live {
-		v.w.Header().Set("HX-Refresh", "true")
+		v.w.Header().Set("HX-Redirect", prefix+"/runs/"+id.String())
 	}
 	return v.part("run", "progress", page)
 }
