@@ -57,6 +57,7 @@ func functions(m messages, a assets, f formats) template.FuncMap {
 			return titled("", m.word(group, code), fmt.Sprint(code))
 		},
 		"said": func(group string, code any) string { return m.word(group, code) },
+		"cron": func(spec string) template.HTML { return titled("", m.cron(spec), spec) },
 		"badge": func(group string, code any) template.HTML {
 			c := fmt.Sprint(code)
 			if c == "" {

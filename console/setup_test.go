@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -297,6 +298,23 @@ func (h *hub) work(t testing.TB) {
 	done := make(chan struct{})
 	go func() { defer close(done); _ = worker.Run(ctx) }()
 	t.Cleanup(func() { stop(); <-done; node.Stop(context.WithoutCancel(h.ctx)) })
+}
+
+// until asks again and again until done says so, for at most 20 seconds.
+func (h *hub) until(t testing.TB, done func() bool) bool {
+	t.Helper()
+	limit := time.NewTimer(20 * time.Second)
+	defer limit.Stop()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-limit.C:
+			return false
+		case <-tick.C:
+		}
+	}
+	return true
 }
 
 // browser is what a person clicks with: it keeps cookies and follows redirects.
