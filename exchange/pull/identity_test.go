@@ -211,3 +211,31 @@ func TestSchema(t *testing.T) {
 		t.Error("the schema mentions an item that is not granted")
 	}
 }
+
+// A look-up finds the rows of the layout that is active now, also when the layout it remembered was replaced and its
+// table dropped.
+func TestRowAfterLayoutChange(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.collect(t, sampleRows())
+	b.grant(t, grantTerms{items: []string{"cert_no", "children"}})
+	want := func(children any) {
+		t.Helper()
+		p, err := b.first.pull.Row(t.Context(), b.client, pull.RowRequest{Call: b.call(), Key: "A1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := decode(t, p).Row["children"]; got != children {
+			t.Errorf("children %v, want %v", got, children)
+		}
+	}
+	want(2.0)
+	replaced := columns()
+	replaced[3].Filterable = false
+	b.collectInto(t, map[string]person{"A1": {"division_code": "330602", "children": "9"}}, replaced)
+	want(9.0)
+	b.findTable(t)
+	b.collect(t, map[string]person{"A1": {"division_code": "330602", "children": "5"}})
+	b.exec(t, "DROP TABLE "+b.table)
+	want(5.0)
+}
