@@ -54,7 +54,7 @@ func openCheckpoint(signed string, verifiers note.Verifiers) (int64, tlog.Hash, 
 	}
 	size, root, err := parseCheckpoint(n.Text)
 	if err != nil {
-		return 0, tlog.Hash{}, fault.New(fault.Invalid, "checkpoint_malformed", "the note is signed but is no checkpoint").Wrap(err)
+		return 0, tlog.Hash{}, malformedCheckpoint(err)
 	}
 	return size, root, nil
 }
@@ -64,9 +64,17 @@ func readCheckpoint(signed string) (int64, tlog.Hash, error) {
 	_, err := note.Open([]byte(signed), note.VerifierList())
 	unverified, ok := errors.AsType[*note.UnverifiedNoteError](err)
 	if !ok {
-		return 0, tlog.Hash{}, errCheckpointText
+		return 0, tlog.Hash{}, malformedCheckpoint(errCheckpointText)
 	}
-	return parseCheckpoint(unverified.Note.Text)
+	size, root, err := parseCheckpoint(unverified.Note.Text)
+	if err != nil {
+		return 0, tlog.Hash{}, malformedCheckpoint(err)
+	}
+	return size, root, nil
+}
+
+func malformedCheckpoint(cause error) error {
+	return fault.New(fault.Invalid, "checkpoint_malformed", "the text is no signed checkpoint").Wrap(cause)
 }
 
 func parseCheckpoint(text string) (int64, tlog.Hash, error) {

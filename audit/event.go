@@ -66,29 +66,39 @@ type body struct {
 	Detail  map[string]any `json:"detail,omitempty"`
 }
 
-// WriteTx adds an event in the caller's transaction and returns its id. When it fails the caller must not commit: what
-// cannot be evidenced does not happen.
-func WriteTx(ctx context.Context, tx *db.Tx, e Event) (uuid.UUID, error) {
+// insertEvent writes an event and its pending mark; newEvent makes its arguments.
+const insertEvent = `
+	WITH e AS (
+		INSERT INTO event (id, at, actor_kind, actor_id, actor_department, action, object_kind, object_id, outcome, body)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10))
+	INSERT INTO pending (event_id) VALUES ($1)`
+
+// newEvent gives an event its id and its bytes.
+func newEvent(e Event, now time.Time) (id uuid.UUID, args []any, err error) {
 	if e.Outcome == "" {
 		e.Outcome = OK
 	}
-	id := db.NewID()
-	b := body{id, tx.Now().Truncate(time.Microsecond), e.Actor, e.Action, e.Object, e.Outcome, e.Detail}
+	id = db.NewID()
+	b := body{id, now.UTC().Truncate(time.Microsecond), e.Actor, e.Action, e.Object, e.Outcome, e.Detail}
 	raw, err := json.Marshal(b)
 	if err != nil {
-		return uuid.Nil, fmt.Errorf("encoding event %q: %w", e.Action, err)
+		return uuid.Nil, nil, fmt.Errorf("encoding event %q: %w", e.Action, err)
 	}
 	var department *uuid.UUID
 	if e.Actor.Department != uuid.Nil {
 		department = &e.Actor.Department
 	}
-	_, err = tx.Exec(ctx, `
-		WITH e AS (
-			INSERT INTO event (id, at, actor_kind, actor_id, actor_department, action, object_kind, object_id, outcome, body)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10))
-		INSERT INTO pending (event_id) VALUES ($1)`,
-		id, b.At, string(e.Actor.Kind), e.Actor.ID, department, e.Action, e.Object.Kind, e.Object.ID, string(e.Outcome), raw)
+	return id, []any{id, b.At, string(e.Actor.Kind), e.Actor.ID, department, e.Action, e.Object.Kind, e.Object.ID, string(e.Outcome), raw}, nil
+}
+
+// WriteTx adds an event in the caller's transaction and returns its id. When it fails the caller must not commit: what
+// cannot be evidenced does not happen.
+func WriteTx(ctx context.Context, tx *db.Tx, e Event) (uuid.UUID, error) {
+	id, args, err := newEvent(e, tx.Now())
 	if err != nil {
+		return uuid.Nil, err
+	}
+	if _, err := tx.Exec(ctx, insertEvent, args...); err != nil {
 		return uuid.Nil, fmt.Errorf("writing event %q: %w", e.Action, err)
 	}
 	return id, nil

@@ -36,13 +36,13 @@ func randomRules(rng *rand.Rand, count int) []Rule {
 }
 
 // answerOnly compiles without the refusal of unsafe sets, which random rules always are.
-func answerOnly(t *testing.T, rules []Rule) *ruleSet {
+func answerOnly(t *testing.T, rules []Rule, actions ...Action) *ruleSet {
 	t.Helper()
 	set, ids, err := newRuleSet(rules)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, a := range Actions() {
+	for _, a := range actions {
 		if err := set.answer(a, ids); err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +57,7 @@ func TestTableEqualsCasbin(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for round := range 4 {
 		rules := randomRules(rng, 5+20*round)
-		set := answerOnly(t, rules)
+		set := answerOnly(t, rules, Actions()[:8]...)
 		oracle, err := newCasbin(rules)
 		if err != nil {
 			t.Fatal(err)
@@ -190,7 +190,7 @@ func defaultDataRules() []Rule {
 func TestUnknownFactsAreRefused(t *testing.T) {
 	t.Parallel()
 	all := []Rule{{ID: "all", Role: "*", Action: "*", ShareType: "*", Grade: "*", State: "*", Granted: "*", Effect: Allow}}
-	set := answerOnly(t, all)
+	set := answerOnly(t, all, Actions()...)
 	mine := Principal{Department: db.NewID(), Roles: []Role{DeptAdmin}}
 	home := Target{Department: mine.Department}
 	with := func(change func(*Target)) Target {

@@ -57,15 +57,8 @@ func (d *denials) admit(key denialKey) (suppressed int64, write bool) {
 	return suppressed, true
 }
 
-// writeDenial notes a refusal. The refusal stands whether or not the note succeeds; a note that fails is reported in the
-// program's log.
+// writeDenial notes a refusal of Check.
 func (e *Enforcer) writeDenial(ctx context.Context, p Principal, a Action, t Target, v verdict, n int64) {
-	suppressed, write := e.denials.admit(denialKey{p.Actor(), a})
-	if !write {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), denialLimit)
-	defer cancel()
 	detail := map[string]any{"policy_n": n}
 	if v.ruleID != "" {
 		detail["rule"] = v.ruleID
@@ -73,9 +66,27 @@ func (e *Enforcer) writeDenial(ctx context.Context, p Principal, a Action, t Tar
 	if v.foreign {
 		detail["reason"] = "another department's object"
 	}
+	e.note(ctx, p, a, t, detail)
+}
+
+// Refused notes in the log that a known principal was refused for a reason that is not a rule, such as a suspended grant or
+// a foreign network. It is bounded as the refusals of Check are. reason is a code, never a submitted value.
+func (e *Enforcer) Refused(ctx context.Context, p Principal, a Action, t Target, reason string) {
+	e.note(ctx, p, a, t, map[string]any{"reason": reason})
+}
+
+// note writes a refusal within the bounds. The refusal stands whether or not the note succeeds; a note that fails is
+// reported in the program's log.
+func (e *Enforcer) note(ctx context.Context, p Principal, a Action, t Target, detail map[string]any) {
+	suppressed, write := e.denials.admit(denialKey{p.Actor(), a})
+	if !write {
+		return
+	}
 	if suppressed > 0 {
 		detail["not_written_before"] = suppressed
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), denialLimit)
+	defer cancel()
 	_, err := audit.Write(ctx, e.db, audit.Event{
 		Actor: p.Actor(), Action: string(a), Object: audit.Object{Kind: t.Kind, ID: t.ID}, Outcome: audit.Denied, Detail: detail,
 	})

@@ -67,7 +67,7 @@ func TestFollowerHandsOnChangesInOrder(t *testing.T) {
 	n := authztest.Start(t, d, r.subscribe)
 	logChange(t, d, authz.KindGrant, "a", "b", "a")
 	logChange(t, d, authz.KindClient, "c")
-	if err := n.Follower.Sync(t.Context()); err != nil {
+	if err := authztest.Sync(t.Context(), n.Follower); err != nil {
 		t.Fatal(err)
 	}
 	want := []authz.Entry{
@@ -240,13 +240,13 @@ func TestRestoredLogVoidsEverything(t *testing.T) {
 			var r recorder
 			n := authztest.Start(t, d, r.subscribe)
 			logChange(t, d, authz.KindGrant, "a", "b")
-			if err := n.Follower.Sync(t.Context()); err != nil {
+			if err := authztest.Sync(t.Context(), n.Follower); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := d.Pool.Exec(t.Context(), restore); err != nil {
 				t.Fatal(err)
 			}
-			if err := n.Follower.Sync(t.Context()); err != nil {
+			if err := authztest.Sync(t.Context(), n.Follower); err != nil {
 				t.Fatal(err)
 			}
 			last := r.entries()[len(r.entries())-1]
@@ -276,7 +276,7 @@ func TestJumpingClockEndsTheLease(t *testing.T) {
 	if err := f.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if now := f.Now(); now.Sub(time.Now()).Abs() > time.Minute {
+	if now := f.Now(); time.Until(now).Abs() > time.Minute {
 		t.Errorf("estimated database time is %v", now)
 	}
 	jump.Store(int64(time.Hour))
@@ -287,7 +287,7 @@ func TestJumpingClockEndsTheLease(t *testing.T) {
 		t.Errorf("the next poll did not renew: %v", err)
 	}
 	// The estimate rests on the database's clock, not on this node's.
-	if now := f.Now(); now.Sub(time.Now()).Abs() > time.Minute {
+	if now := f.Now(); time.Until(now).Abs() > time.Minute {
 		t.Errorf("after the jump the estimated database time is %v", now)
 	}
 	jump.Store(0)

@@ -20,7 +20,7 @@ var identifierPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 var dataTypes = []DataType{Char, Number, Currency, Date, Timestamp, Logical, Memo, General, Double, Integer, Float}
 
 // formatGeometry is the Format of G items that hold geometry.
-const formatGeometry = "geometry"
+const formatGeometry = codes.FormatGeometry
 
 // MaskNone as an item's mask rule states that no mask is right; the item then gives the reason.
 const MaskNone = "none"
@@ -57,8 +57,11 @@ func (c *checker) itemShapes() {
 			c.block(at("share_type"), "not_choice", "state unconditional, conditional or withheld")
 		}
 		for _, text := range []struct{ field, value string }{
-			{"definition", item.Definition}, {"unit", item.Unit}, {"data_element", item.DataElement},
-			{"share_condition", item.ShareCondition}, {"mask_reason", item.MaskReason},
+			{"definition", item.Definition},
+			{"unit", item.Unit},
+			{"data_element", item.DataElement},
+			{"share_condition", item.ShareCondition},
+			{"mask_reason", item.MaskReason},
 		} {
 			if utf8.RuneCountInString(text.value) > maxText {
 				c.block(at(text.field), "too_long", "shorten this to at most %d characters", maxText)
@@ -251,8 +254,13 @@ func (c *checker) words() {
 		}
 	}
 	for _, text := range []struct{ name, value string }{
-		{"name", m.Name}, {"summary", m.Summary}, {"usage_terms", m.UsageTerms}, {"share_condition", m.ShareCondition},
-		{"share_scope", m.ShareScope}, {"share_purpose", m.SharePurpose}, {"collect_basis", m.CollectBasis},
+		{"name", m.Name},
+		{"summary", m.Summary},
+		{"usage_terms", m.UsageTerms},
+		{"share_condition", m.ShareCondition},
+		{"share_scope", m.ShareScope},
+		{"share_purpose", m.SharePurpose},
+		{"collect_basis", m.CollectBasis},
 	} {
 		if stateSecret(text.value) {
 			c.warn(text.name, "secret_word", "the text uses a term for state secrets")

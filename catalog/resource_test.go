@@ -347,9 +347,51 @@ func TestPublishedTx(t *testing.T) {
 	}
 	_, err = read()
 	wantCode(t, err, fault.NotFound, "not_found")
-	// An entry that is offline cannot be brought back by publishing a newer version of it.
 	_, err = b.service.Get(b.ctx, b.marketOperator, r.ID)
 	wantCode(t, err, fault.NotFound, "not_found")
+}
+
+// An entry that is offline is not brought back by publishing a newer version, and revoking it ends its drafts and mounts.
+func TestNewerVersionOfHiddenEntry(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r, source := b.mounted(t, "下线后")
+	b.activate(t, r, input(source))
+	if _, err := b.service.StartVersion(b.ctx, b.operator, r.ID, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.service.EditDraft(b.ctx, b.operator, r.ID, 0, small("下线后")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.service.Submit(b.ctx, b.operator, r.ID, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.service.Approve(b.ctx, b.admin, r.ID, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.service.TakeOffline(b.ctx, b.platform, r.ID, 0, "系统下线", offlineRequest); err != nil {
+		t.Fatal(err)
+	}
+	_, err := b.service.Publish(b.ctx, b.platform, r.ID, 0)
+	wantCode(t, err, fault.Conflict, "illegal_move")
+	back, err := b.service.Return(b.ctx, b.platform, r.ID, 0, "条目已下线")
+	if err != nil || back.State != catalog.Offline || back.Version.State != catalog.Returned || back.Version.Round != 2 {
+		t.Fatalf("got entry %s, version %s in round %d, %v", back.State, back.Version.State, back.Version.Round, err)
+	}
+	if _, err := b.service.Revoke(b.ctx, b.platform, r.ID, 0, "职责调整"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.service.Submit(b.ctx, b.operator, r.ID, 0)
+	wantCode(t, err, fault.Conflict, "illegal_move")
+	_, err = b.service.EditDraft(b.ctx, b.operator, r.ID, 0, small("下线后"))
+	wantCode(t, err, fault.Conflict, "illegal_move")
+	_, err = b.service.ActiveMount(b.ctx, r.ID)
+	wantCode(t, err, fault.NotFound, "not_found")
+	// The name is free again, the code is not.
+	again := b.publish(t, small("下线后"))
+	if again.Code != "101001001/000002" {
+		t.Errorf("got code %s", again.Code)
+	}
 }
 
 // Discarding a draft deletes it; what was ever visible, submitted or mounted stays.

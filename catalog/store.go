@@ -57,12 +57,7 @@ type systemRow struct {
 
 func (systemRow) TableName() string { return "system" }
 
-func newSystemRow(s System) systemRow {
-	return systemRow{
-		ID: s.ID, DepartmentID: s.DepartmentID, Name: s.Name, State: s.State, RowVersion: s.RowVersion,
-		CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
-	}
-}
+func newSystemRow(s System) systemRow { return systemRow(s) }
 
 func (r systemRow) system() (System, error) {
 	return System{

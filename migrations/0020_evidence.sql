@@ -10,6 +10,9 @@ CREATE INDEX usage_batch ON usage (batch_event);
 CREATE INDEX usage_resource ON usage (resource_id, at DESC);
 CREATE INDEX usage_at ON usage (at DESC, id DESC);
 
+-- A department's auditors read what its people and clients did.
+CREATE INDEX event_department ON event (actor_department, at DESC, id DESC) WHERE actor_department IS NOT NULL;
+
 -- A tree hash is written once, like the leaf it follows from.
 -- +goose StatementBegin
 DO $$
@@ -27,5 +30,5 @@ BEGIN
 END
 $$;
 -- +goose StatementEnd
-DROP INDEX usage_at, usage_resource, usage_batch;
+DROP INDEX event_department, usage_at, usage_resource, usage_batch;
 ALTER TABLE usage DROP COLUMN reserved_at;

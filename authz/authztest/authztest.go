@@ -54,6 +54,12 @@ func Start(t testing.TB, d *db.DB, subscribe ...func(*authz.Follower)) *Node {
 	for _, s := range subscribe {
 		s(f)
 	}
+	return Run(t, d, f, e)
+}
+
+// Run runs a follower that everybody has subscribed to until the test ends, and returns when the node may decide.
+func Run(t testing.TB, d *db.DB, f *authz.Follower, e *authz.Enforcer) *Node {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan struct{})
 	go func() {
@@ -85,5 +91,18 @@ func Client(department uuid.UUID) authz.Principal {
 	return authz.Principal{
 		Kind: audit.ActorClient, ID: db.NewID(), Name: "test client", Department: department,
 		Roles: []authz.Role{authz.ClientRole}, Key: "sqk_test",
+	}
+}
+
+// Sync returns when everything committed before the call is applied on the node of f. Follower.Sync gives up after a
+// second, as a node must; a test on a busy machine asks again for a while.
+func Sync(ctx context.Context, f *authz.Follower) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for {
+		err := f.Sync(ctx)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
 	}
 }

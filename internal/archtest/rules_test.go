@@ -44,19 +44,21 @@ var rooms = map[string][]string{
 	"exchange/transform": join(pure, []string{"connectors", "internal/fault"}),
 
 	"sharing": join(foundation, []string{
-		"audit", "authz", "authz/identity", "catalog", "catalog/codes", "catalog/mask", "sharing/filter",
+		"audit", "authz", "authz/identity", "catalog", "catalog/calendar", "catalog/codes", "catalog/mask", "sharing/filter",
 	}),
 	"sharing/filter": {"internal/fault"},
 
 	"catalog": join(foundation, []string{
 		"audit", "authz", "authz/identity", "catalog/codes", "catalog/mask", "connectors",
 	}),
-	"catalog/codes": {"internal/fault"},
-	"catalog/mask":  {"internal/fault"},
+	"catalog/codes":    {"internal/fault"},
+	"catalog/mask":     {"internal/fault"},
+	"catalog/calendar": {"internal/fault"},
 
-	"authz":          join(foundation, []string{"audit"}),
-	"authz/identity": join(foundation, []string{"audit", "authz"}),
-	"audit":          foundation,
+	"authz":           join(foundation, []string{"audit"}),
+	"authz/identity":  join(foundation, []string{"audit", "authz"}),
+	"authz/authztest": join(foundation, []string{"audit", "authz", "internal/pgtest"}),
+	"audit":           foundation,
 
 	"connectors":     {"internal/fault"},
 	"connectors/*":   {"connectors", "internal/fault"},
@@ -81,11 +83,11 @@ var rooms = map[string][]string{
 }
 
 // testSupport is imported by tests only, and by the rooms above that name it.
-var testSupport = []string{"connectors/connectortest", "internal/archtest", "internal/hubtest", "internal/pgtest", "internal/pgtest/withpg"}
+var testSupport = []string{"authz/authztest", "connectors/connectortest", "internal/archtest", "internal/hubtest", "internal/pgtest", "internal/pgtest/withpg"}
 
 // forTests is what test files of every room may import besides their room's list: real parts to test against.
 var forTests = []string{
-	"api/client", "connectors", "connectors/*", "internal/fault", "internal/hubtest", "internal/pglocal", "internal/pgtest",
+	"api/client", "authz/authztest", "connectors", "connectors/*", "internal/fault", "internal/hubtest", "internal/pglocal", "internal/pgtest",
 	"internal/secret", "migrations",
 }
 

@@ -1,0 +1,327 @@
+package identity
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/shuqiao/shuqiao/audit"
+	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/internal/db"
+	"github.com/shuqiao/shuqiao/internal/fault"
+	"github.com/shuqiao/shuqiao/internal/secret"
+)
+
+// Actions of the log that need no right: every account signs in and out.
+const (
+	sessionOpen  authz.Action = "session.open"
+	sessionClose authz.Action = "session.close"
+)
+
+// sessionPrefix starts every session token: sqs_, the session's id in 32 hex digits, '.', and 43 random characters.
+const sessionPrefix = "sqs_"
+
+// touchEvery is how often the use of a session or a key is written down. A session may therefore seem idle for so much
+// longer than it was.
+const touchEvery = time.Minute
+
+// Session is one sign-in.
+type Session struct {
+	ID        uuid.UUID `json:"id"`
+	UserID    uuid.UUID `json:"user_id"`
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at"` // It ends earlier when it is not used.
+}
+
+// account is a user with what signing in needs.
+type account struct {
+	ID           uuid.UUID
+	Username     string
+	PasswordHash string
+	DepartmentID uuid.UUID
+	State        State
+	Locked       bool // At the database's time of the reading.
+}
+
+func findAccount(ctx context.Context, q querier, where string, args ...any) (account, error) {
+	a, err := one[account](ctx, q, `
+		SELECT id, username, password_hash, department_id, state, coalesce(locked_until > clock_timestamp(), false)
+		FROM hub_user WHERE `+where, args...)
+	switch {
+	case db.NoRows(err):
+		return account{}, unknown("user")
+	case err != nil:
+		return account{}, fmt.Errorf("reading user: %w", err)
+	}
+	return a, nil
+}
+
+// refused is the one answer to every sign-in that fails, so that it tells neither which names exist nor which are locked.
+func refused() *fault.Fault {
+	return fault.New(fault.Unauthenticated, "unauthenticated",
+		"user name or password is wrong, or the account is closed or locked for a while after repeated failures").At("identity")
+}
+
+// SignIn opens a session and returns its token, which is shown once. Unknown names, wrong passwords, locked and disabled
+// accounts get the same Unauthenticated fault after about the same time. After MaxFailures wrong passwords in a row the
+// account is locked for LockFor. It returns an Unavailable fault "sign_in_busy" when too many sign in at once.
+func (s *Service) SignIn(ctx context.Context, username string, password secret.Secret, address netip.Addr) (token string, _ Session, err error) {
+	var found account
+	if usernameForm.MatchString(username) {
+		found, err = findAccount(ctx, s.db.Pool, "username = $1", username)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return "", Session{}, err
+		}
+	}
+	rehash, err := s.verify(ctx, found, password)
+	if err != nil {
+		return "", Session{}, err
+	}
+	stored := found.PasswordHash
+	if rehash {
+		// The costs were raised since the password was set; only now is it at hand to hash it anew.
+		if stored, err = s.passwords.HashPassword(ctx, password); err != nil {
+			return "", Session{}, err
+		}
+	}
+	session := Session{ID: db.NewID(), UserID: found.ID}
+	token, hash := secret.NewToken(sessionPrefix + hex.EncodeToString(session.ID[:]) + ".")
+	err = s.db.InTx(ctx, func(tx *db.Tx) error {
+		// The account may have been locked, disabled or given another password while the hash was computed.
+		tag, err := tx.Exec(ctx, `
+			UPDATE hub_user SET failed = 0, locked_until = NULL, password_hash = $3
+			WHERE id = $1 AND password_hash = $2 AND state = 'active' AND coalesce(locked_until <= clock_timestamp(), true)`,
+			found.ID, found.PasswordHash, stored)
+		if err != nil {
+			return fmt.Errorf("opening session: %w", err)
+		}
+		if tag.RowsAffected() == 0 {
+			return refused()
+		}
+		session.CreatedAt, session.ExpiresAt = tx.Now(), tx.Now().Add(s.opt.Absolute)
+		_, err = tx.Exec(ctx, `
+			INSERT INTO session (id, user_id, token_hash, created_at, expires_at, last_seen_at, address)
+			VALUES ($1, $2, $3, $4, $5, $4, $6)`,
+			session.ID, found.ID, hash, session.CreatedAt, session.ExpiresAt, addressText(address))
+		if err != nil {
+			return fmt.Errorf("opening session: %w", err)
+		}
+		_, err = audit.WriteTx(ctx, tx, audit.Event{
+			Actor: found.actor(), Action: string(sessionOpen), Object: audit.Object{Kind: "session", ID: session.ID.String()},
+			Detail: map[string]any{"address": addressText(address)},
+		})
+		return err
+	})
+	if err != nil {
+		return "", Session{}, err
+	}
+	return token, session, nil
+}
+
+func (a account) actor() audit.Actor {
+	return audit.Actor{Kind: audit.ActorUser, ID: a.ID.String(), Department: a.DepartmentID}
+}
+
+// verify checks a password against an account; the zero account is nobody's. It counts and records failures. rehash says
+// that the stored hash has other costs than those of today.
+func (s *Service) verify(ctx context.Context, found account, password secret.Secret) (rehash bool, err error) {
+	if found.ID == uuid.Nil || found.State != Active || found.Locked {
+		if err := s.passwords.VerifyNobody(ctx, password); err != nil {
+			return false, err
+		}
+		return false, s.fail(ctx, found, false)
+	}
+	match, rehash, err := s.passwords.VerifyPassword(ctx, found.PasswordHash, password)
+	if err != nil {
+		return false, err
+	}
+	if !match {
+		return false, s.fail(ctx, found, true)
+	}
+	return rehash, nil
+}
+
+// fail records a failed sign-in and returns the refusal. Names that do not exist are not recorded by name: people type
+// passwords there.
+func (s *Service) fail(ctx context.Context, found account, count bool) error {
+	err := s.db.InTx(context.WithoutCancel(ctx), func(tx *db.Tx) error {
+		actor := audit.Actor{Kind: audit.ActorSystem, ID: "sign-in"}
+		detail := map[string]any{}
+		switch {
+		case found.ID == uuid.Nil:
+			detail["reason"] = "unknown user"
+		case count:
+			actor, detail["reason"] = found.actor(), "wrong password"
+			var failed int
+			var locked bool
+			err := tx.QueryRow(ctx, `
+				UPDATE hub_user SET
+					failed = CASE WHEN failed + 1 >= $2 THEN 0 ELSE failed + 1 END,
+					locked_until = CASE WHEN failed + 1 >= $2 THEN clock_timestamp() + $3::interval ELSE locked_until END
+				WHERE id = $1 RETURNING failed, coalesce(locked_until > clock_timestamp(), false)`,
+				found.ID, s.opt.MaxFailures, s.opt.LockFor).Scan(&failed, &locked)
+			if err != nil {
+				return fmt.Errorf("counting a failed sign-in: %w", err)
+			}
+			if locked {
+				detail["locked_for"] = s.opt.LockFor.String()
+			}
+		default:
+			actor, detail["reason"] = found.actor(), "locked or disabled"
+		}
+		_, err := audit.WriteTx(ctx, tx, audit.Event{
+			Actor: actor, Action: string(sessionOpen), Object: audit.Object{Kind: "session"}, Outcome: audit.Denied, Detail: detail,
+		})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return refused()
+}
+
+// SignOut ends the session of the person who asks.
+func (s *Service) SignOut(ctx context.Context, p authz.Principal) error {
+	return s.db.InTx(ctx, func(tx *db.Tx) error {
+		tag, err := tx.Exec(ctx, "UPDATE session SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL", p.Session, tx.Now())
+		if err != nil {
+			return fmt.Errorf("ending session: %w", err)
+		}
+		if tag.RowsAffected() == 0 {
+			return unknown("session")
+		}
+		return record(ctx, tx, p.Actor(), sessionClose, authz.KindSession, p.Session.String(), nil)
+	})
+}
+
+// endSessions ends a user's open sessions but one and returns how many.
+func endSessions(ctx context.Context, tx *db.Tx, user, except uuid.UUID) (int, error) {
+	type ended struct{ ID uuid.UUID }
+	list, err := many[ended](ctx, tx, `
+		UPDATE session SET ended_at = $3 WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL RETURNING id`, user, except, tx.Now())
+	if err != nil {
+		return 0, fmt.Errorf("ending sessions: %w", err)
+	}
+	for _, e := range list {
+		if err := authz.LogTx(tx, authz.KindSession, e.ID.String()); err != nil {
+			return 0, err
+		}
+	}
+	return len(list), nil
+}
+
+// knownSession is what is remembered of a session. When it was last seen moves on without the policy log.
+type knownSession struct {
+	userID    uuid.UUID
+	hash      []byte
+	expiresAt time.Time
+	ended     bool
+	seen      atomic.Int64 // Unix microseconds of the newest use written down.
+}
+
+// knownUser is what is remembered of a user.
+type knownUser struct {
+	name       string
+	department uuid.UUID
+	roles      []authz.Role
+	state      State
+}
+
+// person turns a session token into its principal.
+func (s *Service) person(ctx context.Context, token string) (authz.Principal, error) {
+	raw, _, found := strings.Cut(strings.TrimPrefix(token, sessionPrefix), ".")
+	id, err := uuid.Parse(raw)
+	if !found || len(raw) != 32 || err != nil {
+		return authz.Principal{}, unauthenticated()
+	}
+	session, err := s.sessions.Get(ctx, id, s.loadSession(id))
+	if err != nil {
+		return authz.Principal{}, err
+	}
+	if session.ended || !secret.Equal(session.hash, secret.HashToken(token)) {
+		return authz.Principal{}, unauthenticated()
+	}
+	now := s.follower.Now()
+	if !now.Before(session.expiresAt) {
+		return authz.Principal{}, unauthenticated()
+	}
+	user, err := s.users.Get(ctx, session.userID, s.loadUser(session.userID))
+	if err != nil {
+		return authz.Principal{}, err
+	}
+	if user.state != Active {
+		return authz.Principal{}, unauthenticated()
+	}
+	if err := s.touch(ctx, id, session, now); err != nil {
+		return authz.Principal{}, err
+	}
+	return authz.Principal{
+		Kind: audit.ActorUser, ID: session.userID, Name: user.name, Department: user.department, Roles: user.roles, Session: id,
+	}, nil
+}
+
+// touch judges idleness and writes the use down once in a while. What is remembered of the last use may be older than what
+// another node has written, so an idle session is refused only after its row was asked.
+func (s *Service) touch(ctx context.Context, id uuid.UUID, session *knownSession, now time.Time) error {
+	if now.Sub(time.UnixMicro(session.seen.Load())) < touchEvery {
+		return nil
+	}
+	type seen struct{ At time.Time }
+	row, err := one[seen](ctx, s.db.Pool, `
+		UPDATE session SET last_seen_at = clock_timestamp()
+		WHERE id = $1 AND ended_at IS NULL AND last_seen_at > clock_timestamp() - $2::interval RETURNING last_seen_at`, id, s.opt.Idle)
+	switch {
+	case db.NoRows(err):
+		return unauthenticated()
+	case err != nil:
+		return fmt.Errorf("noting the use of a session: %w", err)
+	}
+	session.seen.Store(row.At.UnixMicro())
+	return nil
+}
+
+func (s *Service) loadSession(id uuid.UUID) func(context.Context) (*knownSession, int64, error) {
+	return func(ctx context.Context) (*knownSession, int64, error) {
+		var k knownSession
+		var seen time.Time
+		var n int64
+		err := s.db.Pool.QueryRow(ctx, `
+			SELECT user_id, token_hash, expires_at, ended_at IS NOT NULL, last_seen_at, (SELECT n FROM policy_head) FROM session WHERE id = $1`,
+			id).Scan(&k.userID, &k.hash, &k.expiresAt, &k.ended, &seen, &n)
+		switch {
+		case db.NoRows(err):
+			return nil, 0, unauthenticated()
+		case err != nil:
+			return nil, 0, fmt.Errorf("reading session: %w", err)
+		}
+		k.seen.Store(seen.UnixMicro())
+		return &k, n, nil
+	}
+}
+
+func (s *Service) loadUser(id uuid.UUID) func(context.Context) (knownUser, int64, error) {
+	return func(ctx context.Context) (knownUser, int64, error) {
+		var k knownUser
+		var n int64
+		err := s.db.Pool.QueryRow(ctx, `
+			SELECT username, department_id, roles, state, (SELECT n FROM policy_head) FROM hub_user WHERE id = $1`,
+			id).Scan(&k.name, &k.department, &k.roles, &k.state, &n)
+		if err != nil {
+			return knownUser{}, 0, fmt.Errorf("reading user: %w", err)
+		}
+		return k, n, nil
+	}
+}
+
+func addressText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.Unmap().String()
+}
