@@ -158,6 +158,9 @@ func TestDeleteGuardAndConfirm(t *testing.T) {
 	if n := len(h.titles(t)); n != 300 || refused.Error.Detail["deletes"] != "200" || !refused.NeedsConfirmation() || refused.Failures != 1 {
 		t.Fatalf("%d rows after %+v", n, refused.Error)
 	}
+	if q, err := h.service.Queue(h.ctx); err != nil || q != (Queue{Unconfirmed: 1}) {
+		t.Errorf("queue: got %+v, %v", q, err)
+	}
 	_, err := h.service.ConfirmDeletes(h.ctx, h.stranger, refused.ID)
 	wantCode(t, err, fault.NotFound, "not_found")
 	_, err = h.service.ConfirmDeletes(h.ctx, h.operator, refused.ID)
