@@ -5,8 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"fmt"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
