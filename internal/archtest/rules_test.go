@@ -74,6 +74,7 @@ var rooms = map[string][]string{
 	"internal/demo":          join(foundation, []string{"api/client", "internal/demo/*", "internal/pglocal"}),
 	"internal/demo/*":        {},
 	"internal/archtest":      {},
+	"internal/hub":           {anything},
 	"internal/hubtest":       {anything, "internal/pgtest"},
 	"internal/pgtest":        {"internal/pglocal", "migrations"},
 	"internal/pgtest/withpg": {"internal/pgtest"},
