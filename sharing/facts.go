@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -56,12 +57,35 @@ func newFacts(d *db.DB, follower *authz.Follower, keyring *secret.Keyring, size 
 	return f
 }
 
-// apply drops what the entries are about. Grants are remembered by client and resource, which an entry does not name; they
-// are asked for, and never change.
+// logGrant notes that a grant changed: once by its id, for everyone, and once by its place, so that dropping it needs no
+// question to the database. A subscriber that had to wait for a connection would let the lease lapse on a busy node.
+func logGrant(tx *db.Tx, g Grant) error {
+	if err := authz.LogTx(tx, authz.KindGrant, g.ID.String()); err != nil {
+		return err
+	}
+	return authz.LogTx(tx, authz.KindGrant, g.ClientID.String()+"/"+g.ResourceID.String()+"/"+g.ID.String())
+}
+
+// place reads what logGrant wrote second; ok is false for an entry by id.
+func place(id string) (p pair, grant uuid.UUID, ok bool) {
+	parts := strings.Split(id, "/")
+	if len(parts) != 3 {
+		return pair{}, uuid.Nil, false
+	}
+	var err error
+	for i, out := range []*uuid.UUID{&p.client, &p.resource, &grant} {
+		if *out, err = uuid.Parse(parts[i]); err != nil {
+			return pair{}, uuid.Nil, false
+		}
+	}
+	return p, grant, true
+}
+
+// apply drops what the entries are about, without asking the database.
 func (f *facts) apply(entries []authz.Entry) error {
-	var changed []uuid.UUID
+	changed := map[uuid.UUID]bool{} // Grants noted by id, and whether their place was noted, too.
 	for _, e := range entries {
-		id, ok := e.UUID()
+		id, _ := e.UUID()
 		switch e.Kind {
 		case authz.KindAll:
 			f.grants.DropAll()
@@ -69,41 +93,24 @@ func (f *facts) apply(entries []authz.Entry) error {
 			f.clients.DropAll()
 			f.codes.DropAll()
 		case authz.KindGrant:
-			if !ok {
-				f.grants.DropAll()
-				continue
+			if p, grant, ok := place(e.ID); ok {
+				f.grants.Drop(p)
+				changed[grant] = true
+			} else if !changed[id] {
+				changed[id] = false
 			}
-			changed = append(changed, id)
 		case authz.KindResource:
-			if ok {
-				f.resources.Drop(id)
-			} else {
-				f.resources.DropAll()
-			}
+			f.resources.Drop(id)
 		case authz.KindClient:
-			if ok {
-				f.clients.Drop(id)
-			} else {
-				f.clients.DropAll()
-			}
+			f.clients.Drop(id)
 		}
 	}
-	if len(changed) == 0 || f.grants.Len() == 0 {
-		// Loads under way are not kept: what they read is older than what is being applied.
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	rows, err := f.db.Pool.Query(ctx, "SELECT client_id, resource_id FROM sharing_grant WHERE id = ANY($1)", changed)
-	if err != nil {
-		return fmt.Errorf("finding changed grants: %w", err)
-	}
-	var p pair
-	if _, err := pgx.ForEachRow(rows, []any{&p.client, &p.resource}, func() error {
-		f.grants.Drop(p)
-		return nil
-	}); err != nil {
-		return fmt.Errorf("finding changed grants: %w", err)
+	for _, placed := range changed {
+		if !placed {
+			// Where it belongs is unknown, because something else wrote it or the batch ended between the two entries.
+			f.grants.DropAll()
+			break
+		}
 	}
 	return nil
 }
@@ -206,21 +213,24 @@ func (f *facts) client(ctx context.Context, id uuid.UUID) (clientFact, error) {
 	})
 }
 
+// codePattern is what a code can look like, in this country's scheme or a province's with a prefix.
+var codePattern = regexp.MustCompile(`^[0-9A-Za-z-]{1,80}-[0-9]{1,18}$`)
+
 // resourceID finds a resource by its id, or by its code with "/" written as "-"; zero where there is none. Codes are never
 // given twice, so an answer stays right.
 func (f *facts) resourceID(ctx context.Context, name string) (uuid.UUID, error) {
 	if id, err := uuid.Parse(name); err == nil {
 		return id, nil
 	}
-	class, sequence, ok := strings.Cut(name, "-")
-	if !ok || len(name) > 100 {
+	at := strings.LastIndexByte(name, '-')
+	if at < 0 || !codePattern.MatchString(name) {
 		return uuid.Nil, nil
 	}
 	id, err := f.codes.Get(ctx, name, func(ctx context.Context) (uuid.UUID, int64, error) {
 		var id uuid.UUID
 		var n int64
 		err := f.db.Pool.QueryRow(ctx, `
-			SELECT h.n, r.id FROM policy_head h JOIN resource r ON r.code = $1`, class+"/"+sequence).Scan(&n, &id)
+			SELECT h.n, r.id FROM policy_head h JOIN resource r ON r.code = $1`, name[:at]+"/"+name[at+1:]).Scan(&n, &id)
 		if err != nil {
 			return id, 0, fmt.Errorf("reading a resource's code: %w", err)
 		}

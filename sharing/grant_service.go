@@ -177,7 +177,7 @@ func (s *Service) noteGrant(ctx context.Context, tx *db.Tx, p authz.Principal, g
 	if err := record(ctx, tx, p, "grant."+string(m.Step), "grant", g.ID, detail); err != nil {
 		return err
 	}
-	return authz.LogTx(tx, authz.KindGrant, g.ID.String())
+	return logGrant(tx, g)
 }
 
 // GrantHistory returns what was done to a grant, oldest first.

@@ -37,8 +37,8 @@ func (s *Service) UseQuota(ctx context.Context, p Permit, rows int64) error {
 	}
 	period := s.period(g, s.enforcer.Follower().Now())
 	tag, err := s.db.Pool.Exec(ctx, `
-		INSERT INTO quota_use AS q (grant_id, period, used) SELECT $1, $2, $3 WHERE $3 <= $4
-		ON CONFLICT (grant_id, period) DO UPDATE SET used = q.used + excluded.used WHERE q.used + excluded.used <= $4`,
+		INSERT INTO quota_use AS q (grant_id, period, used) SELECT $1::uuid, $2::text, $3::bigint WHERE $3::bigint <= $4::bigint
+		ON CONFLICT (grant_id, period) DO UPDATE SET used = q.used + excluded.used WHERE q.used + excluded.used <= $4::bigint`,
 		g.ID, period, rows, g.Quota)
 	if err != nil {
 		return fmt.Errorf("booking quota: %w", err)

@@ -92,11 +92,11 @@ func (f *findings) pick(field string, names []string, items []catalog.Item) []in
 	return numbers
 }
 
-// within adds a finding for each named item whose number is not among the allowed ones.
+// within adds a finding for each named item that can be shared and whose number is not among the allowed ones.
 func (f *findings) within(field string, names []string, items []catalog.Item, allowed []int, code, message string) {
 	known := byIdentifier(items)
 	for i, name := range names {
-		if item, ok := known[name]; ok && !slices.Contains(allowed, item.No) {
+		if item, ok := known[name]; ok && item.ShareType != catalog.Withheld && !slices.Contains(allowed, item.No) {
 			f.add(fmt.Sprintf("%s[%d]", field, i), code, "%s", message)
 		}
 	}
