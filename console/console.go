@@ -137,8 +137,9 @@ func secured(next http.Handler) http.Handler {
 			"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
+		// With no-referrer, browsers that send no Sec-Fetch-Site (plain HTTP) would name no origin either, and every form
+		// would be refused as foreign.
 		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		if h.Get("Cache-Control") == "" {
 			h.Set("Cache-Control", "no-store")

@@ -323,12 +323,24 @@ func TestFormats(t *testing.T) {
 	later := at.Add(90 * time.Second)
 	m := load(t, english)
 	for _, c := range [][2]string{
-		{f.moment(at), "2026-11-23 04:05"}, {f.second(&at), "2026-11-23 04:05:06"}, {f.day(at), "2026-11-23"},
-		{f.day(time.Time{}), ""}, {f.day((*time.Time)(nil)), ""}, {count(1234567), "1,234,567"}, {count(int64(-1000)), "-1,000"},
-		{count(999), "999"}, {took(&at, &later), "90 s"}, {took(&at, nil), ""},
-		{m.cron("@every 10s"), "every 10s"}, {m.cron("* * * * *"), "every minute"}, {m.cron("*/5 * * * *"), "every 5 minutes"},
-		{m.cron("30 2 * * *"), "daily at 02:30"}, {m.cron("7 * * * *"), "hourly at minute 7"}, {m.cron("0 0 1 * *"), "0 0 1 * *"},
-		{short("01a201f4-a278-7c02-85f7-b381bcc0e126"), "b381bcc0e126"}, {short("worker-1"), "worker-1"},
+		{f.moment(at), "2026-11-23 04:05"},
+		{f.second(&at), "2026-11-23 04:05:06"},
+		{f.day(at), "2026-11-23"},
+		{f.day(time.Time{}), ""},
+		{f.day((*time.Time)(nil)), ""},
+		{count(1234567), "1,234,567"},
+		{count(int64(-1000)), "-1,000"},
+		{count(999), "999"},
+		{took(&at, &later), "90 s"},
+		{took(&at, nil), ""},
+		{m.cron("@every 10s"), "every 10s"},
+		{m.cron("* * * * *"), "every minute"},
+		{m.cron("*/5 * * * *"), "every 5 minutes"},
+		{m.cron("30 2 * * *"), "daily at 02:30"},
+		{m.cron("7 * * * *"), "hourly at minute 7"},
+		{m.cron("0 0 1 * *"), "0 0 1 * *"},
+		{short("01a201f4-a278-7c02-85f7-b381bcc0e126"), "b381bcc0e126"},
+		{short("worker-1"), "worker-1"},
 	} {
 		if c[0] != c[1] {
 			t.Errorf("got %q, want %q", c[0], c[1])

@@ -228,7 +228,7 @@ func testStory(t *testing.T, h *hub) {
 	if strings.Contains(page, `id="do-sign"`) {
 		t.Error("who made a request is shown its signature")
 	}
-	if status, page = operator.post(path + "/sign"); status != http.StatusForbidden {
+	if status, _ = operator.post(path + "/sign"); status != http.StatusForbidden {
 		t.Errorf("who made a request signs it: got %d", status)
 	}
 
