@@ -8,8 +8,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 here=$PWD/test/browser
 
-# chromium prints the path of a Chromium or Chrome.
-chromium() {
+# find_chromium prints the path of a Chromium or Chrome.
+find_chromium() {
 	for name in chromium chromium-browser google-chrome; do
 		command -v "$name" 2>/dev/null && return 0
 	done
@@ -25,7 +25,7 @@ new_enough() {
 
 install_system() {
 	local packages=()
-	chromium >/dev/null || packages+=(chromium)
+	find_chromium >/dev/null || packages+=(chromium)
 	has_fonts || packages+=(fonts-noto-cjk fontconfig)
 	command -v node >/dev/null 2>&1 || packages+=(nodejs)
 	command -v npm >/dev/null 2>&1 || packages+=(npm)
@@ -62,4 +62,4 @@ install_packages
 [ "${1:-}" = --deps ] && exit 0
 node=node
 new_enough node || node=$(bundled)
-exec "$node" "$here/walk.mjs" --chromium "$(chromium)" "$@"
+exec "$node" "$here/walk.mjs" --chromium "$(find_chromium)" "$@"
