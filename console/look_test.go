@@ -1,6 +1,7 @@
 package console
 
 import (
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -345,5 +346,33 @@ func TestFormats(t *testing.T) {
 		if c[0] != c[1] {
 			t.Errorf("got %q, want %q", c[0], c[1])
 		}
+	}
+}
+
+// A row filter is edited in lines only where the lines say all of it: otherwise saving would ask for other rows.
+func TestRowFilterInLines(t *testing.T) {
+	t.Parallel()
+	items := []catalog.Item{{Identifier: "division", DataType: catalog.Char}, {Identifier: "floor", DataType: catalog.Integer}}
+	for _, c := range []struct {
+		name, filter string
+		want         bool
+	}{
+		{"none", ``, true},
+		{"one condition", `{"op":"eq","item":"division","value":"330602"}`, true},
+		{"a number", `{"op":"ge","item":"floor","value":3}`, true},
+		{"a list", `{"op":"in","item":"division","values":["330602","330603"]}`, true},
+		{"three at once", `{"op":"and","args":[{"op":"prefix","item":"division","value":"3306"},{"op":"ge","item":"floor","value":1},{"op":"le","item":"floor","value":9}]}`, true},
+		{"one of two", `{"op":"or","args":[{"op":"eq","item":"division","value":"330602"},{"op":"eq","item":"floor","value":1}]}`, false},
+		{"not", `{"op":"not","arg":{"op":"eq","item":"division","value":"330602"}}`, false},
+		{"a range", `{"op":"between","item":"floor","from":1,"to":3}`, false},
+		{"four at once", `{"op":"and","args":[{"op":"ge","item":"floor","value":1},{"op":"le","item":"floor","value":9},{"op":"ne","item":"floor","value":4},{"op":"eq","item":"division","value":"330602"}]}`, false},
+		{"a value with a comma", `{"op":"in","item":"division","values":["a,b"]}`, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if got := inLines(json.RawMessage(c.filter), items); got != c.want {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
 	}
 }

@@ -47,6 +47,7 @@ type formPage struct {
 	Filterable []catalog.Item
 	Form       requestForm
 	Words      string // The row filter in words.
+	KeepsRows  bool   // The draft's row filter says more than the lines of the form can: it stays as it is.
 	Action     string
 	Back       string
 	Editing    bool // The terms of a draft, not a new request.
@@ -116,7 +117,7 @@ func (v *visit) drawForm(page formPage, problem error) error {
 			page.Filterable = append(page.Filterable, i)
 		}
 	}
-	if raw, err := f.rowFilter(page.Resource.Version.Items); err == nil {
+	if raw, err := f.rowFilter(page.Resource.Version.Items); err == nil && !page.KeepsRows {
 		page.Words = v.rowsInWords(raw, page.Resource.Version.Items)
 	}
 	if problem != nil {
@@ -306,6 +307,11 @@ func (c *console) editRequest(v *visit) error {
 	if len(wrong) > 0 {
 		return v.drawForm(page, fault.InvalidFields(wrong))
 	}
+	// What the form does not offer stays as it was stated.
+	asked.RateCalls, asked.ShareMethods = q.RateCalls, q.ShareMethods
+	if page.KeepsRows {
+		asked.RowFilter = q.RowFilter
+	}
 	q, err = v.Sharing.EditDraft(v.r.Context(), v.principal, q.ID, v.rowVersion(), asked)
 	if err != nil {
 		return v.drawForm(page, err)
@@ -327,6 +333,9 @@ func (v *visit) editForm() (formPage, sharing.Request, error) {
 		return formPage{}, q, err
 	}
 	page.Editing, page.RowVersion, page.ClientName = true, q.RowVersion, v.client(v.r.Context(), q.ClientID, q.ConsumerDeptID)
+	if !inLines(q.RowFilter, page.Resource.Version.Items) {
+		page.KeepsRows, page.Words = true, v.rowsInWords(q.RowFilter, page.Resource.Version.Items)
+	}
 	page.Back = prefix + "/requests/" + id.String()
 	page.Action = page.Back + "/edit"
 	return page, q, nil
@@ -358,8 +367,25 @@ func (v *visit) formOf(q sharing.Request, r catalog.Resource) requestForm {
 	return f
 }
 
-// conditionsOf reads a row filter back into lines. Filters that callers of the HTTP contract made may say more than lines
-// can; they are left out, and saving the form then says so in words before it is sent.
+// inLines reports whether the lines of the form can say a row filter. Filters that callers of the HTTP contract made may
+// say more; leaving a part out would ask for more rows than was meant.
+func inLines(raw json.RawMessage, items []catalog.Item) bool {
+	if len(raw) == 0 || string(raw) == "null" {
+		return true
+	}
+	stated, err := filter.Parse(raw)
+	if err != nil {
+		return false
+	}
+	lines, err := requestForm{Conditions: conditionsOf(raw)}.rowFilter(items)
+	if err != nil || lines == nil {
+		return false
+	}
+	again, err := filter.Parse(lines)
+	return err == nil && stated.Equal(again)
+}
+
+// conditionsOf reads a row filter back into lines, as far as lines can say it.
 func conditionsOf(raw json.RawMessage) []condition {
 	type line struct {
 		Op     string            `json:"op"`
