@@ -19,12 +19,13 @@ const (
 // kept is what survives from one start to the next. It is written before what it describes is done, so that no password or
 // secret exists that nobody knows.
 type kept struct {
-	Scale   float64              `json:"scale"`
-	Users   map[string]string    `json:"users"`   // Password by user name.
-	Roles   map[string]string    `json:"roles"`   // Password by database role.
-	Clients map[string]keptKey   `json:"clients"` // By short name.
-	Altered *alteredEvent        `json:"altered_event,omitempty"`
-	Changed map[string]*progress `json:"changed,omitempty"` // What was changed at a source, by step name.
+	Scale   float64            `json:"scale"`
+	Users   map[string]string  `json:"users"`   // Password by user name.
+	Roles   map[string]string  `json:"roles"`   // Password by database role.
+	Clients map[string]keptKey `json:"clients"` // By short name.
+	Altered *alteredEvent      `json:"altered_event,omitempty"`
+	// Suspended says that a suspension in the middle of a stream was shown and undone.
+	Suspended bool `json:"suspended"`
 }
 
 // keptKey is the key of a consuming system.
@@ -37,11 +38,6 @@ type keptKey struct {
 type alteredEvent struct {
 	ID   string `json:"id"`
 	Body []byte `json:"body"`
-}
-
-// progress says that a change at a source has been made, so that a start after a kill does not make it again.
-type progress struct {
-	Done bool `json:"done"`
 }
 
 // keeper reads and writes what is kept.
@@ -70,9 +66,6 @@ func openKept(dir string) (*keeper, error) {
 	}
 	if k.Clients == nil {
 		k.Clients = map[string]keptKey{}
-	}
-	if k.Changed == nil {
-		k.Changed = map[string]*progress{}
 	}
 	return k, nil
 }

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -80,4 +81,38 @@ func (s *story) farewell(r Ready) string {
 		fmt.Fprintf(&b, "   %-20s %-32s %-18s %s\n", u.Username, u.Password, strings.Join(u.Roles, ", "), u.Department)
 	}
 	return b.String()
+}
+
+// ready gathers what is in demo.json.
+func (s *story) ready(ctx context.Context) (Ready, error) {
+	r := Ready{Ready: true, APIURL: s.APIURL, ConsoleURL: s.ConsoleURL, DatabaseURL: s.HubDatabase, Users: map[string]ReadyUser{}}
+	for _, p := range s.people {
+		r.Users[p.username] = ReadyUser{
+			Username: p.username, Password: s.kept.Users[p.username], Roles: []string{p.role}, Department: s.departments[p.department].Name,
+		}
+	}
+	for _, y := range []*system{s.social, s.civil, s.reform} {
+		r.Clients = append(r.Clients, ReadyClient{
+			ID: y.id, Name: y.name, Department: s.departments[y.department].Name, KeyID: y.key.KeyID, Secret: y.key.Secret,
+			Purpose: y.purpose, CaseNumber: y.caseNumber,
+		})
+	}
+	for _, e := range s.withRows() {
+		r.Resources = append(r.Resources, ReadyResource{ID: e.resource.ID, Code: e.resource.Code, Name: e.resource.Name, BaseDatabase: e.base})
+		r.Tasks = append(r.Tasks, ReadyTask{ID: e.task.ID, Resource: e.resource.ID})
+		r.Sources = append(r.Sources, ReadySource{Name: e.database.Name, DSN: s.sources.owner(e.database.Name), Table: "public." + e.table.Name})
+	}
+	closed := s.resources[withheld]
+	r.Resources = append(r.Resources, ReadyResource{ID: closed.resource.ID, Code: closed.resource.Code, Name: closed.resource.Name})
+	for _, y := range []*system{s.social, s.civil} {
+		// As it is now: somebody may have changed it since the story began.
+		if err := s.hub.get(ctx, y.department+"_operator", "/grants/"+y.grant.ID, &y.grant); err != nil {
+			return Ready{}, err
+		}
+		if y.grant.State != "active" {
+			return Ready{}, untrue("the grant of %s is %s at the end", y.name, y.grant.State)
+		}
+		r.Grants = append(r.Grants, ReadyGrant{ID: y.grant.ID, Client: y.id, Resource: y.source.resource.ID, State: y.grant.State})
+	}
+	return r, nil
 }

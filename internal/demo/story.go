@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -15,10 +14,8 @@ import (
 
 // Options say where and how the story is told.
 type Options struct {
-	Out      io.Writer
-	Terminal bool    // Out is a terminal.
-	DataDir  string  // Where demo.json and what later starts need are kept; must exist.
-	Scale    float64 // Of the city, city.MinScale to city.MaxScale.
+	DataDir string  // Where demo.json and what later starts need are kept; must exist.
+	Scale   float64 // Of the city, city.MinScale to city.MaxScale.
 
 	APIURL     string // Of a hub that serves already, ending in /api/v1.
 	ConsoleURL string
@@ -58,6 +55,7 @@ type story struct {
 	wrong       []city.Wrong                 // Wrong rows as they were built and not corrected since.
 
 	social, civil, reform *system
+	population            follow // Of social security's system.
 }
 
 // Tell tells the story on a running hub and returns what is in demo.json. The error says which claim was not true, or why
