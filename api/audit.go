@@ -11,7 +11,7 @@ import (
 )
 
 type eventListInput struct {
-	pageInput
+	PageInput
 	From       time.Time `query:"from" doc:"Inclusive."`
 	To         time.Time `query:"to" doc:"Exclusive."`
 	ActorID    string    `query:"actor_id" maxLength:"64"`
@@ -23,7 +23,7 @@ type eventListInput struct {
 }
 
 type usageListInput struct {
-	pageInput
+	PageInput
 	Grant    uuid.UUID `query:"grant_id"`
 	Client   uuid.UUID `query:"client_id"`
 	Resource uuid.UUID `query:"resource_id"`
@@ -44,7 +44,7 @@ func (a *API) auditRoutes() {
 			Outcome: given(audit.Outcome(in.Outcome)),
 		}, in.page()))
 	})
-	handle(a, get("/audit/events/{id}", "One event", authz.AuditRead), func(ctx context.Context, _ authz.Principal, in *idInput) (audit.Entry, error) {
+	handle(a, get("/audit/events/{id}", "One event", authz.AuditRead), func(ctx context.Context, _ authz.Principal, in *IDInput) (audit.Entry, error) {
 		return l.Get(ctx, in.ID)
 	})
 	handle(a, get("/audit/usage", "Disclosures, newest first", authz.AuditRead), func(ctx context.Context, _ authz.Principal, in *usageListInput) (list[audit.Usage], error) {

@@ -9,19 +9,20 @@ import (
 	"github.com/shuqiao/shuqiao/catalog"
 )
 
-type codeInput struct {
+// CodeInput is a base database by its code.
+type CodeInput struct {
 	Code string `path:"code" maxLength:"64"`
 }
 
 type registrationInput struct {
-	codeInput
-	versionInput
+	CodeInput
+	VersionInput
 	Body catalog.Registration
 }
 
 type bindingInput struct {
-	codeInput
-	versionInput
+	CodeInput
+	VersionInput
 	Body struct {
 		ResourceID uuid.UUID `json:"resource_id"`
 	}
@@ -38,7 +39,7 @@ func (a *API) baseDatabaseRoutes() {
 	handle(a, create("/base-databases", "Add and register a theme database", authz.BaseDatabaseRegister), func(ctx context.Context, p authz.Principal, in *themeInput) (catalog.BaseDatabase, error) {
 		return s.CreateThemeDatabase(ctx, p, in.Body)
 	})
-	handle(a, get("/base-databases/{code}", "One base database", authz.BaseDatabaseRead), func(ctx context.Context, p authz.Principal, in *codeInput) (catalog.BaseDatabase, error) {
+	handle(a, get("/base-databases/{code}", "One base database", authz.BaseDatabaseRead), func(ctx context.Context, p authz.Principal, in *CodeInput) (catalog.BaseDatabase, error) {
 		return s.BaseDatabase(ctx, p, in.Code)
 	})
 	handle(a, put("/base-databases/{code}/registration", "Record lead department and key item", authz.BaseDatabaseRegister), func(ctx context.Context, p authz.Principal, in *registrationInput) (catalog.BaseDatabase, error) {

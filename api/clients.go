@@ -12,7 +12,7 @@ import (
 )
 
 type clientListInput struct {
-	pageInput
+	PageInput
 	Department uuid.UUID `query:"department_id"`
 	State      string    `query:"state" maxLength:"16"`
 }
@@ -26,7 +26,7 @@ type newClientInput struct {
 }
 
 type clientChangeInput struct {
-	moveInput
+	MoveInput
 	Body struct {
 		Name            *string   `json:"name,omitempty"`
 		AllowedNetworks *[]string `json:"allowed_networks,omitempty"`
@@ -34,14 +34,14 @@ type clientChangeInput struct {
 }
 
 type newKeyInput struct {
-	idInput
+	IDInput
 	Body struct {
 		ExpiresAt time.Time `json:"expires_at" doc:"When the key ends; a year from now when not given."`
 	}
 }
 
 type keyInput struct {
-	idInput
+	IDInput
 	Key string `path:"key" maxLength:"64" doc:"Key id, beginning with sqk_."`
 }
 
@@ -63,7 +63,7 @@ func (a *API) clientRoutes() {
 			DepartmentID: in.Body.DepartmentID, Name: in.Body.Name, AllowedNetworks: in.Body.AllowedNetworks,
 		})
 	})
-	handle(a, get("/clients/{id}", "One consuming system", authz.ClientRead), func(ctx context.Context, p authz.Principal, in *idInput) (identity.Client, error) {
+	handle(a, get("/clients/{id}", "One consuming system", authz.ClientRead), func(ctx context.Context, p authz.Principal, in *IDInput) (identity.Client, error) {
 		return s.Client(ctx, p, in.ID)
 	})
 	handle(a, put("/clients/{id}", "Change name or networks", authz.ClientWrite), func(ctx context.Context, p authz.Principal, in *clientChangeInput) (identity.Client, error) {
@@ -75,7 +75,7 @@ func (a *API) clientRoutes() {
 	})
 	handleMove(a, post("/clients/{id}/disable", "Refuse all keys of a system", authz.ClientWrite), s.DisableClient)
 	handleMove(a, post("/clients/{id}/enable", "Accept its keys again", authz.ClientWrite), s.EnableClient)
-	handle(a, get("/clients/{id}/keys", "List keys, without secrets", authz.ClientRead), func(ctx context.Context, p authz.Principal, in *idInput) (list[identity.Key], error) {
+	handle(a, get("/clients/{id}/keys", "List keys, without secrets", authz.ClientRead), func(ctx context.Context, p authz.Principal, in *IDInput) (list[identity.Key], error) {
 		keys, err := s.Keys(ctx, p, in.ID)
 		return newList(keys, "", err)
 	})

@@ -10,7 +10,7 @@ import (
 )
 
 type departmentListInput struct {
-	pageInput
+	PageInput
 	Text         string    `query:"q" maxLength:"200" doc:"Part of a name or credit code."`
 	DivisionCode string    `query:"division_code" maxLength:"12"`
 	ParentID     uuid.UUID `query:"parent_id"`
@@ -37,12 +37,12 @@ func (b departmentBody) department() catalog.Department {
 type newDepartmentInput struct{ Body departmentBody }
 
 type departmentChangeInput struct {
-	moveInput
+	MoveInput
 	Body departmentBody
 }
 
 type systemListInput struct {
-	pageInput
+	PageInput
 	Department uuid.UUID `query:"department_id"`
 }
 
@@ -54,7 +54,7 @@ type systemBody struct {
 type newSystemInput struct{ Body systemBody }
 
 type systemChangeInput struct {
-	moveInput
+	MoveInput
 	Body systemBody
 }
 
@@ -68,7 +68,7 @@ func (a *API) departmentRoutes() {
 	handle(a, create("/departments", "Register a department", authz.DepartmentWrite), func(ctx context.Context, p authz.Principal, in *newDepartmentInput) (catalog.Department, error) {
 		return s.CreateDepartment(ctx, p, in.Body.department())
 	})
-	handle(a, get("/departments/{id}", "One department", authz.DepartmentRead), func(ctx context.Context, p authz.Principal, in *idInput) (catalog.Department, error) {
+	handle(a, get("/departments/{id}", "One department", authz.DepartmentRead), func(ctx context.Context, p authz.Principal, in *IDInput) (catalog.Department, error) {
 		return s.Department(ctx, p, in.ID)
 	})
 	handle(a, put("/departments/{id}", "Change a department", authz.DepartmentWrite), func(ctx context.Context, p authz.Principal, in *departmentChangeInput) (catalog.Department, error) {
@@ -84,7 +84,7 @@ func (a *API) departmentRoutes() {
 	handle(a, create("/systems", "Register an information system", authz.SystemWrite), func(ctx context.Context, p authz.Principal, in *newSystemInput) (catalog.System, error) {
 		return s.CreateSystem(ctx, p, in.Body.Name, in.Body.State)
 	})
-	handle(a, get("/systems/{id}", "One information system", authz.SystemRead), func(ctx context.Context, p authz.Principal, in *idInput) (catalog.System, error) {
+	handle(a, get("/systems/{id}", "One information system", authz.SystemRead), func(ctx context.Context, p authz.Principal, in *IDInput) (catalog.System, error) {
 		return s.System(ctx, p, in.ID)
 	})
 	handle(a, put("/systems/{id}", "Change an information system", authz.SystemWrite), func(ctx context.Context, p authz.Principal, in *systemChangeInput) (catalog.System, error) {

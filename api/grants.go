@@ -10,7 +10,7 @@ import (
 )
 
 type grantListInput struct {
-	pageInput
+	PageInput
 	State    string    `query:"state" maxLength:"32"`
 	Side     string    `query:"side" enum:"consumer,provider" doc:"Grants the caller's department uses, or gave."`
 	Resource uuid.UUID `query:"resource_id"`
@@ -18,7 +18,7 @@ type grantListInput struct {
 }
 
 type terminationInput struct {
-	moveInput
+	MoveInput
 	Body struct {
 		Reason string         `json:"reason" maxLength:"2000"`
 		Filing sharing.Filing `json:"filing" doc:"Negotiation and filing, which a provider must record."`
@@ -32,10 +32,10 @@ func (a *API) grantRoutes() {
 			State: sharing.GrantState(in.State), Side: sharing.Side(in.Side), ResourceID: in.Resource, ClientID: in.Client,
 		}, in.page()))
 	})
-	handle(a, get("/grants/{id}", "One grant", authz.GrantRead), func(ctx context.Context, p authz.Principal, in *idInput) (sharing.Grant, error) {
+	handle(a, get("/grants/{id}", "One grant", authz.GrantRead), func(ctx context.Context, p authz.Principal, in *IDInput) (sharing.Grant, error) {
 		return s.GetGrant(ctx, p, in.ID)
 	})
-	handle(a, get("/grants/{id}/history", "What was done to a grant", authz.GrantRead), func(ctx context.Context, p authz.Principal, in *idInput) (list[sharing.GrantEntry], error) {
+	handle(a, get("/grants/{id}/history", "What was done to a grant", authz.GrantRead), func(ctx context.Context, p authz.Principal, in *IDInput) (list[sharing.GrantEntry], error) {
 		steps, err := s.GrantHistory(ctx, p, in.ID)
 		return newList(steps, "", err)
 	})

@@ -8,25 +8,25 @@ import (
 )
 
 type newMountInput struct {
-	idInput
+	IDInput
 	Body catalog.MountInput
 }
 
 type mountChangeInput struct {
-	moveInput
+	MoveInput
 	Body catalog.MountInput
 }
 
 func (a *API) mountRoutes() {
 	s := a.opt.Catalog
-	handle(a, get("/resources/{id}/mounts", "Mounts of an entry", authz.SourceRead), func(ctx context.Context, p authz.Principal, in *idInput) (list[catalog.Mount], error) {
+	handle(a, get("/resources/{id}/mounts", "Mounts of an entry", authz.SourceRead), func(ctx context.Context, p authz.Principal, in *IDInput) (list[catalog.Mount], error) {
 		mounts, err := s.Mounts(ctx, p, in.ID)
 		return newList(mounts, "", err)
 	})
 	handle(a, create("/resources/{id}/mounts", "Bind the items to an object of a source", authz.MountWrite), func(ctx context.Context, p authz.Principal, in *newMountInput) (catalog.Mount, error) {
 		return s.CreateMount(ctx, p, in.ID, in.Body)
 	})
-	handle(a, get("/mounts/{id}", "One mount", authz.SourceRead), func(ctx context.Context, p authz.Principal, in *idInput) (catalog.Mount, error) {
+	handle(a, get("/mounts/{id}", "One mount", authz.SourceRead), func(ctx context.Context, p authz.Principal, in *IDInput) (catalog.Mount, error) {
 		return s.Mount(ctx, p, in.ID)
 	})
 	handle(a, put("/mounts/{id}", "Change a mount that is not in use", authz.MountWrite), func(ctx context.Context, p authz.Principal, in *mountChangeInput) (catalog.Mount, error) {

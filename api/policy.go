@@ -15,7 +15,7 @@ type rules struct {
 type changesInput struct{ Body authz.Changes }
 
 type saveInput struct {
-	versionInput
+	VersionInput
 	Body authz.Changes
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 type requestListInput struct {
-	pageInput
+	PageInput
 	State    string    `query:"state" maxLength:"32"`
 	Side     string    `query:"side" enum:"consumer,provider" doc:"Requests the caller's department made, or is to answer."`
 	Resource uuid.UUID `query:"resource_id"`
@@ -21,25 +21,25 @@ type requestListInput struct {
 type newRequestInput struct{ Body sharing.Application }
 
 type termsInput struct {
-	moveInput
+	MoveInput
 	Body sharing.Terms
 }
 
 // opinionInput is a move on which the actor may state an opinion.
 type opinionInput struct {
-	moveInput
+	MoveInput
 	Body *struct {
 		Opinion string `json:"opinion" maxLength:"2000"`
 	}
 }
 
 type conditionsInput struct {
-	moveInput
+	MoveInput
 	Body *sharing.Conditions
 }
 
 type refusalInput struct {
-	moveInput
+	MoveInput
 	Body struct {
 		Code   string `json:"code" doc:"One of /requests/refusal-codes."`
 		Reason string `json:"reason" maxLength:"2000"`
@@ -47,7 +47,7 @@ type refusalInput struct {
 }
 
 type extensionInput struct {
-	moveInput
+	MoveInput
 	Body struct {
 		Days   int    `json:"days" minimum:"1" maximum:"100" doc:"Working days."`
 		Reason string `json:"reason" maxLength:"2000"`
@@ -83,10 +83,10 @@ func (a *API) requestRoutes() {
 	handle(a, get("/requests/refusal-codes", "Codes a request can be refused with", authz.RequestRead), func(_ context.Context, _ authz.Principal, _ *noInput) (list[string], error) {
 		return newList(sharing.RefusalCodes(), "", nil)
 	})
-	handle(a, get("/requests/{id}", "One request", authz.RequestRead), func(ctx context.Context, p authz.Principal, in *idInput) (sharing.Request, error) {
+	handle(a, get("/requests/{id}", "One request", authz.RequestRead), func(ctx context.Context, p authz.Principal, in *IDInput) (sharing.Request, error) {
 		return s.GetRequest(ctx, p, in.ID)
 	})
-	handle(a, get("/requests/{id}/history", "What was done to a request", authz.RequestRead), func(ctx context.Context, p authz.Principal, in *idInput) (list[sharing.RequestEntry], error) {
+	handle(a, get("/requests/{id}/history", "What was done to a request", authz.RequestRead), func(ctx context.Context, p authz.Principal, in *IDInput) (list[sharing.RequestEntry], error) {
 		steps, err := s.RequestHistory(ctx, p, in.ID)
 		return newList(steps, "", err)
 	})

@@ -10,7 +10,8 @@ import (
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
 
-type directoryFilter struct {
+// DirectoryFilter narrows a search in the directory.
+type DirectoryFilter struct {
 	Text         string    `query:"q" maxLength:"200" doc:"Part of name, summary, code or an item."`
 	BaseDatabase string    `query:"base_database" maxLength:"64"`
 	Department   uuid.UUID `query:"department_id"`
@@ -19,7 +20,7 @@ type directoryFilter struct {
 	State        string    `query:"state" maxLength:"16" doc:"published when not given; others show what the caller may see of them."`
 }
 
-func (f directoryFilter) query() catalog.Query {
+func (f DirectoryFilter) query() catalog.Query {
 	return catalog.Query{
 		Text: f.Text, BaseDatabase: f.BaseDatabase, DepartmentID: f.Department, ShareType: catalog.ShareType(f.ShareType),
 		UpdateCycle: catalog.UpdateCycle(f.UpdateCycle), State: catalog.State(f.State),
@@ -27,11 +28,11 @@ func (f directoryFilter) query() catalog.Query {
 }
 
 type directoryInput struct {
-	pageInput
-	directoryFilter
+	PageInput
+	DirectoryFilter
 }
 
-type facetsInput struct{ directoryFilter }
+type facetsInput struct{ DirectoryFilter }
 
 type newResourceInput struct {
 	Template string `query:"template" maxLength:"64" doc:"Name of a template to start from; what the body states takes precedence."`
@@ -39,17 +40,17 @@ type newResourceInput struct {
 }
 
 type draftInput struct {
-	moveInput
+	MoveInput
 	Body catalog.Metadata
 }
 
 type versionPathInput struct {
-	idInput
+	IDInput
 	Number int `path:"number" minimum:"1" maximum:"1000000"`
 }
 
 type offlineInput struct {
-	moveInput
+	MoveInput
 	Body struct {
 		Reason  string                 `json:"reason" maxLength:"2000"`
 		Request catalog.OfflineRequest `json:"request"`
@@ -57,7 +58,7 @@ type offlineInput struct {
 }
 
 type consentInput struct {
-	moveInput
+	MoveInput
 	Body struct {
 		By       string `json:"by" doc:"The head of the provider's sharing office."`
 		Date     string `json:"date" doc:"YYYY-MM-DD"`
@@ -85,7 +86,7 @@ func (a *API) resourceRoutes() {
 		}
 		return s.CreateResource(ctx, p, in.Body)
 	})
-	handle(a, get("/resources/{id}", "One entry", authz.ResourceRead), func(ctx context.Context, p authz.Principal, in *idInput) (catalog.Resource, error) {
+	handle(a, get("/resources/{id}", "One entry", authz.ResourceRead), func(ctx context.Context, p authz.Principal, in *IDInput) (catalog.Resource, error) {
 		return s.Get(ctx, p, in.ID)
 	})
 	handle(a, put("/resources/{id}/draft", "Replace what the draft states", authz.ResourceCompile), func(ctx context.Context, p authz.Principal, in *draftInput) (catalog.Resource, error) {
@@ -95,14 +96,14 @@ func (a *API) resourceRoutes() {
 		}
 		return s.EditDraft(ctx, p, in.ID, version, in.Body)
 	})
-	handleEmpty(a, del("/resources/{id}/draft", "Discard the draft", authz.ResourceCompile), func(ctx context.Context, p authz.Principal, in *moveInput) error {
+	handleEmpty(a, del("/resources/{id}/draft", "Discard the draft", authz.ResourceCompile), func(ctx context.Context, p authz.Principal, in *MoveInput) error {
 		version, err := in.version()
 		if err != nil {
 			return err
 		}
 		return s.DiscardDraft(ctx, p, in.ID, version)
 	})
-	handle(a, get("/resources/{id}/versions", "Versions of an entry", authz.ResourceRead), func(ctx context.Context, p authz.Principal, in *idInput) (list[catalog.Version], error) {
+	handle(a, get("/resources/{id}/versions", "Versions of an entry", authz.ResourceRead), func(ctx context.Context, p authz.Principal, in *IDInput) (list[catalog.Version], error) {
 		versions, err := s.Versions(ctx, p, in.ID)
 		return newList(versions, "", err)
 	})
@@ -110,11 +111,11 @@ func (a *API) resourceRoutes() {
 	handle(a, get("/resources/{id}/versions/{number}", "One version", authz.ResourceRead), func(ctx context.Context, p authz.Principal, in *versionPathInput) (catalog.Resource, error) {
 		return s.GetVersion(ctx, p, in.ID, in.Number)
 	})
-	handle(a, get("/resources/{id}/history", "Review history", authz.ResourceReadDraft), func(ctx context.Context, p authz.Principal, in *idInput) (list[catalog.HistoryEntry], error) {
+	handle(a, get("/resources/{id}/history", "Review history", authz.ResourceReadDraft), func(ctx context.Context, p authz.Principal, in *IDInput) (list[catalog.HistoryEntry], error) {
 		steps, err := s.History(ctx, p, in.ID)
 		return newList(steps, "", err)
 	})
-	handle(a, get("/resources/{id}/review", "What blocks the newest version, and what to look at", authz.ResourceReadDraft), func(ctx context.Context, p authz.Principal, in *idInput) (review, error) {
+	handle(a, get("/resources/{id}/review", "What blocks the newest version, and what to look at", authz.ResourceReadDraft), func(ctx context.Context, p authz.Principal, in *IDInput) (review, error) {
 		blocks, warnings, err := s.Review(ctx, p, in.ID)
 		return review{Blocks: blocks, Warnings: warnings}, err
 	})

@@ -72,21 +72,24 @@ func create(path, summary string, action authz.Action) Route {
 
 func (r Route) signedIn() Route { r.Access, r.Action = SignedIn, ""; return r }
 
-// Inputs that many routes share.
+// Inputs that many routes share. Those that others embed are exported, since huma passes over embedded fields that are not.
 type (
 	noInput struct{}
-	idInput struct {
+	// IDInput is an object by its id.
+	IDInput struct {
 		ID uuid.UUID `path:"id" doc:"Id of the object."`
 	}
-	// moveInput is an object to change, under the version the caller has seen.
-	moveInput struct {
-		idInput
-		versionInput
+	// MoveInput is an object to change, under the version the caller has seen.
+	MoveInput struct {
+		IDInput
+		VersionInput
 	}
-	versionInput struct {
+	// VersionInput is the version the caller has seen.
+	VersionInput struct {
 		IfMatch string `header:"If-Match" doc:"row_version the caller has seen; another one in force answers 412."`
 	}
-	pageInput struct {
+	// PageInput asks for a part of a list.
+	PageInput struct {
 		Limit  int    `query:"limit" minimum:"1" maximum:"500" doc:"Most entries to return; 50 when not given."`
 		Cursor string `query:"cursor" maxLength:"2000" doc:"next_cursor of the page before."`
 	}
@@ -95,10 +98,10 @@ type (
 	}
 )
 
-func (p pageInput) page() db.Page { return db.Page{Limit: p.Limit, Cursor: p.Cursor} }
+func (p PageInput) page() db.Page { return db.Page{Limit: p.Limit, Cursor: p.Cursor} }
 
 // version parses If-Match: a row_version, bare or in quotes; 0 when it is not given.
-func (v versionInput) version() (int64, error) {
+func (v VersionInput) version() (int64, error) {
 	text := strings.Trim(strings.TrimPrefix(strings.TrimSpace(v.IfMatch), "W/"), `"`)
 	if text == "" || text == "*" {
 		return 0, nil
@@ -156,7 +159,7 @@ func handleEmpty[I any](a *API, r Route, fn func(ctx context.Context, p authz.Pr
 
 // handleMove registers a route that changes the state of one object and answers with the object.
 func handleMove[T any](a *API, r Route, fn func(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64) (T, error)) {
-	handle(a, r, func(ctx context.Context, p authz.Principal, in *moveInput) (T, error) {
+	handle(a, r, func(ctx context.Context, p authz.Principal, in *MoveInput) (T, error) {
 		version, err := in.version()
 		if err != nil {
 			var zero T
@@ -167,7 +170,7 @@ func handleMove[T any](a *API, r Route, fn func(ctx context.Context, p authz.Pri
 }
 
 type reasonInput struct {
-	moveInput
+	MoveInput
 	Body reasonBody
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 type runListInput struct {
-	pageInput
+	PageInput
 	Task     uuid.UUID `query:"task_id"`
 	Resource uuid.UUID `query:"resource_id"`
 	State    string    `query:"state" maxLength:"16"`
@@ -25,24 +25,24 @@ func (a *API) runRoutes() {
 			Kind: given(exchange.RunKind(in.Kind)),
 		}, in.page()))
 	})
-	handle(a, get("/runs/{id}", "One run", authz.TaskRead), func(ctx context.Context, p authz.Principal, in *idInput) (exchange.Run, error) {
+	handle(a, get("/runs/{id}", "One run", authz.TaskRead), func(ctx context.Context, p authz.Principal, in *IDInput) (exchange.Run, error) {
 		return s.Run(ctx, p, in.ID)
 	})
-	handle(a, post("/runs/{id}/cancel", "Stop a run before its merge", authz.RunCancel), func(ctx context.Context, p authz.Principal, in *idInput) (exchange.Run, error) {
+	handle(a, post("/runs/{id}/cancel", "Stop a run before its merge", authz.RunCancel), func(ctx context.Context, p authz.Principal, in *IDInput) (exchange.Run, error) {
 		return s.Cancel(ctx, p, in.ID)
 	})
 	a.startRoute(create("/runs/{id}/confirm", "Run again and delete what this run was refused to", authz.RunConfirm), s.ConfirmDeletes)
 }
 
 type rejectListInput struct {
-	idInput
-	pageInput
+	IDInput
+	PageInput
 	State string `query:"state" enum:"open,corrected,waived"`
 }
 
 type reconciliationListInput struct {
-	idInput
-	pageInput
+	IDInput
+	PageInput
 }
 
 // outcomeRoutes are about what runs left behind: refused rows and comparisons.
@@ -60,7 +60,7 @@ func (a *API) outcomeRoutes() {
 	handle(a, get("/resources/{id}/rejects", "Refused rows of a resource", authz.RejectRead), func(ctx context.Context, p authz.Principal, in *rejectListInput) (list[exchange.Reject], error) {
 		return newList(s.Rejects(ctx, p, exchange.RejectFilter{ResourceID: in.ID, State: given(exchange.RejectState(in.State))}, in.page()))
 	})
-	handle(a, get("/rejects/{id}/row", "A refused row itself, for its provider", authz.RejectRead), func(ctx context.Context, p authz.Principal, in *idInput) (exchange.RejectRow, error) {
+	handle(a, get("/rejects/{id}/row", "A refused row itself, for its provider", authz.RejectRead), func(ctx context.Context, p authz.Principal, in *IDInput) (exchange.RejectRow, error) {
 		return s.RejectedRow(ctx, p, in.ID)
 	})
 	handle(a, get("/runs/{id}/reconciliation", "Comparisons a run made, newest first", authz.TaskRead), func(ctx context.Context, p authz.Principal, in *reconciliationListInput) (list[exchange.Reconciliation], error) {
@@ -73,7 +73,7 @@ func (a *API) outcomeRoutes() {
 	handle(a, get("/resources/{id}/reconciliations", "Comparisons of a resource, newest first", authz.TaskRead), func(ctx context.Context, p authz.Principal, in *reconciliationListInput) (list[exchange.Reconciliation], error) {
 		return newList(s.Reconciliations(ctx, p, exchange.ReconciliationFilter{ResourceID: in.ID}, in.page()))
 	})
-	handle(a, get("/resources/{id}/freshness", "How current the rows at the hub are", authz.ResourceRead), func(ctx context.Context, p authz.Principal, in *idInput) (exchange.Freshness, error) {
+	handle(a, get("/resources/{id}/freshness", "How current the rows at the hub are", authz.ResourceRead), func(ctx context.Context, p authz.Principal, in *IDInput) (exchange.Freshness, error) {
 		// Figures of an entry are for those who may see the entry.
 		if _, err := a.opt.Catalog.Get(ctx, p, in.ID); err != nil {
 			return exchange.Freshness{}, err

@@ -10,7 +10,7 @@ import (
 )
 
 type scheduleListInput struct {
-	pageInput
+	PageInput
 	Task  uuid.UUID `query:"task_id"`
 	State string    `query:"state" maxLength:"16"`
 }
@@ -18,13 +18,13 @@ type scheduleListInput struct {
 type newScheduleInput struct{ Body exchange.NewSchedule }
 
 type scheduleChangeInput struct {
-	moveInput
+	MoveInput
 	Body exchange.NewSchedule
 }
 
 type fireListInput struct {
-	idInput
-	pageInput
+	IDInput
+	PageInput
 }
 
 func (a *API) scheduleRoutes() {
@@ -35,7 +35,7 @@ func (a *API) scheduleRoutes() {
 	handle(a, create("/schedules", "Let a task run by itself", authz.ScheduleWrite), func(ctx context.Context, p authz.Principal, in *newScheduleInput) (exchange.Schedule, error) {
 		return s.CreateSchedule(ctx, p, in.Body)
 	})
-	handle(a, get("/schedules/{id}", "One schedule", authz.TaskRead), func(ctx context.Context, p authz.Principal, in *idInput) (exchange.Schedule, error) {
+	handle(a, get("/schedules/{id}", "One schedule", authz.TaskRead), func(ctx context.Context, p authz.Principal, in *IDInput) (exchange.Schedule, error) {
 		return s.Schedule(ctx, p, in.ID)
 	})
 	handle(a, put("/schedules/{id}", "Change text, zone or policies", authz.ScheduleWrite), func(ctx context.Context, p authz.Principal, in *scheduleChangeInput) (exchange.Schedule, error) {

@@ -10,24 +10,24 @@ import (
 )
 
 type sourceListInput struct {
-	pageInput
+	PageInput
 	Department uuid.UUID `query:"department_id" doc:"The caller's own when not given."`
 }
 
 type newSourceInput struct{ Body catalog.SourceInput }
 
 type sourceChangeInput struct {
-	moveInput
+	MoveInput
 	Body catalog.SourceInput
 }
 
 type tablesInput struct {
-	idInput
+	IDInput
 	Limit int `query:"limit" minimum:"1" maximum:"10000"`
 }
 
 type describeInput struct {
-	idInput
+	IDInput
 	Object string `query:"object" maxLength:"300" required:"true" doc:"As /tables names it."`
 }
 
@@ -43,7 +43,7 @@ func (a *API) sourceRoutes() {
 	handle(a, create("/sources", "Register a connection; credentials are sealed", authz.SourceWrite), func(ctx context.Context, p authz.Principal, in *newSourceInput) (catalog.Source, error) {
 		return s.CreateSource(ctx, p, in.Body)
 	})
-	handle(a, get("/sources/{id}", "One source, without secrets", authz.SourceRead), func(ctx context.Context, p authz.Principal, in *idInput) (catalog.Source, error) {
+	handle(a, get("/sources/{id}", "One source, without secrets", authz.SourceRead), func(ctx context.Context, p authz.Principal, in *IDInput) (catalog.Source, error) {
 		return s.Source(ctx, p, in.ID)
 	})
 	handle(a, put("/sources/{id}", "Change a source; secrets left out stay", authz.SourceWrite), func(ctx context.Context, p authz.Principal, in *sourceChangeInput) (catalog.Source, error) {
@@ -53,7 +53,7 @@ func (a *API) sourceRoutes() {
 		}
 		return s.UpdateSource(ctx, p, in.ID, version, in.Body)
 	})
-	handle(a, post("/sources/{id}/probe", "Connect and say what answers", authz.SourceProbe), func(ctx context.Context, p authz.Principal, in *idInput) (catalog.ProbeResult, error) {
+	handle(a, post("/sources/{id}/probe", "Connect and say what answers", authz.SourceProbe), func(ctx context.Context, p authz.Principal, in *IDInput) (catalog.ProbeResult, error) {
 		return s.Probe(ctx, p, in.ID)
 	})
 	handle(a, get("/sources/{id}/tables", "What the source holds that can be mounted", authz.SourceProbe), limited(s.Tables))

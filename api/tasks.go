@@ -11,7 +11,7 @@ import (
 )
 
 type taskListInput struct {
-	pageInput
+	PageInput
 	Resource   uuid.UUID `query:"resource_id"`
 	Department uuid.UUID `query:"department_id" doc:"The provider."`
 	State      string    `query:"state" maxLength:"16"`
@@ -29,7 +29,7 @@ func (a *API) taskRoutes() {
 	handle(a, create("/tasks", "Make a task", authz.TaskWrite), func(ctx context.Context, p authz.Principal, in *newTaskInput) (exchange.Task, error) {
 		return s.CreateTask(ctx, p, in.Body)
 	})
-	handle(a, get("/tasks/{id}", "One task", authz.TaskRead), func(ctx context.Context, p authz.Principal, in *idInput) (exchange.Task, error) {
+	handle(a, get("/tasks/{id}", "One task", authz.TaskRead), func(ctx context.Context, p authz.Principal, in *IDInput) (exchange.Task, error) {
 		return s.Task(ctx, p, in.ID)
 	})
 	for _, step := range []exchange.TaskStep{exchange.TaskEnable, exchange.TaskPause, exchange.TaskDisable} {
@@ -46,7 +46,7 @@ func (a *API) taskRoutes() {
 // startRoute registers a route that queues a run and does not wait for it.
 func (a *API) startRoute(r Route, start func(ctx context.Context, p authz.Principal, id uuid.UUID) (exchange.Run, error)) {
 	r.Status = http.StatusAccepted
-	handle(a, r, func(ctx context.Context, p authz.Principal, in *idInput) (exchange.Run, error) {
+	handle(a, r, func(ctx context.Context, p authz.Principal, in *IDInput) (exchange.Run, error) {
 		return start(ctx, p, in.ID)
 	})
 }

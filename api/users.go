@@ -11,7 +11,7 @@ import (
 )
 
 type userListInput struct {
-	pageInput
+	PageInput
 	Department uuid.UUID `query:"department_id"`
 	Role       string    `query:"role" maxLength:"64"`
 	State      string    `query:"state" maxLength:"16"`
@@ -28,7 +28,7 @@ type newUserInput struct {
 }
 
 type rolesInput struct {
-	moveInput
+	MoveInput
 	Body struct {
 		Roles []authz.Role `json:"roles"`
 	}
@@ -56,7 +56,7 @@ func (a *API) userRoutes() {
 			Username: b.Username, DisplayName: b.DisplayName, Password: b.Password, DepartmentID: b.DepartmentID, Roles: b.Roles,
 		})
 	})
-	handle(a, get("/users/{id}", "One account", authz.UserRead), func(ctx context.Context, p authz.Principal, in *idInput) (identity.User, error) {
+	handle(a, get("/users/{id}", "One account", authz.UserRead), func(ctx context.Context, p authz.Principal, in *IDInput) (identity.User, error) {
 		return s.User(ctx, p, in.ID)
 	})
 	handle(a, put("/users/{id}/roles", "Set the roles of an account", authz.UserSetRoles), func(ctx context.Context, p authz.Principal, in *rolesInput) (identity.User, error) {

@@ -239,23 +239,23 @@ type SourceInput struct {
 
 // Mount binds the items of a resource version to an object of a source.
 type Mount struct {
-	ID              string            `json:"id,omitempty"`
-	ResourceID      string            `json:"resource_id,omitempty"`
-	Version         int               `json:"version"`
-	SourceID        string            `json:"source_id,omitempty"`
-	Object          string            `json:"object"` // "schema.table" as the source names it.
-	Columns         []MountColumn     `json:"columns"`
-	RowFilter       json.RawMessage   `json:"row_filter,omitempty"` // Rows outside do not count as present.
-	OrderColumn     string            `json:"order_column"`         // Decides among rows with one key; the last wins.
-	WatermarkColumn string            `json:"watermark_column"`
-	DeleteRule      string            `json:"delete_rule"` // "missing": a key absent from a full read is deleted; "none".
-	Schema          connectors.Schema `json:"schema"`      // Of the object, as found by the last check; empty before.
-	State           string            `json:"state"`
-	Note            string            `json:"note"` // Why it is where it is, for people.
-	RowVersion      int64             `json:"row_version"`
-	CreatedBy       string            `json:"created_by,omitempty"`
-	CreatedAt       time.Time         `json:"created_at"`
-	UpdatedAt       time.Time         `json:"updated_at"`
+	ID              string          `json:"id,omitempty"`
+	ResourceID      string          `json:"resource_id,omitempty"`
+	Version         int             `json:"version"`
+	SourceID        string          `json:"source_id,omitempty"`
+	Object          string          `json:"object"` // "schema.table" as the source names it.
+	Columns         []MountColumn   `json:"columns"`
+	RowFilter       json.RawMessage `json:"row_filter,omitempty"` // Rows outside do not count as present.
+	OrderColumn     string          `json:"order_column"`         // Decides among rows with one key; the last wins.
+	WatermarkColumn string          `json:"watermark_column"`
+	DeleteRule      string          `json:"delete_rule"` // "missing": a key absent from a full read is deleted; "none".
+	Schema          SourceSchema    `json:"schema"`      // Of the object, as found by the last check; empty before.
+	State           string          `json:"state"`
+	Note            string          `json:"note"` // Why it is where it is, for people.
+	RowVersion      int64           `json:"row_version"`
+	CreatedBy       string          `json:"created_by,omitempty"`
+	CreatedAt       time.Time       `json:"created_at"`
+	UpdatedAt       time.Time       `json:"updated_at"`
 }
 
 // MountColumn feeds one item from one column. Column "" says that the source does not hold the item: Reason then says

@@ -19,7 +19,7 @@ var domain = []string{
 
 // below holds the domain rooms that the engine's inner rooms stand on.
 var below = []string{
-	"audit", "authz", "authz/identity", "catalog", "catalog/codes", "catalog/mask", "exchange/transform", "sharing",
+	"audit", "authz", "authz/identity", "catalog", "catalog/calendar", "catalog/codes", "catalog/mask", "exchange/transform", "sharing",
 	"sharing/filter",
 }
 
