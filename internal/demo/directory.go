@@ -142,11 +142,15 @@ func (s *story) metadata(e *entry, t client.Template) client.Metadata {
 		m.ShareScope = "绍兴市各级政务部门"
 		m.SharePurpose = e.purpose
 	}
-	// An item that the department's system does not hold cannot be a required one.
 	for i := range t.Items {
-		if slices.Contains(e.table.Missing, t.Items[i].Identifier) && t.Items[i].Required {
-			t.Items[i].Required = false
-			m.Items = t.Items
+		item := &t.Items[i]
+		// An item that the department's system does not hold cannot be a required one.
+		if slices.Contains(e.table.Missing, item.Identifier) && item.Required {
+			item.Required, m.Items = false, t.Items
+		}
+		// The figures are of countries, which GB/T 2260 does not number: the statistics bureau states its own codes.
+		if e.base == "macro_economy" && item.Identifier == "division_code" {
+			item.Validator, item.Definition, m.Items = "", "国家或地区三位字母代码加000", t.Items
 		}
 	}
 	return m

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"sync"
 
 	"github.com/shuqiao/shuqiao/api/client"
@@ -69,11 +68,7 @@ func all[T any](ctx context.Context, h *hub, username, path string) ([]T, error)
 	if err != nil {
 		return nil, err
 	}
-	joint := "?"
-	if strings.Contains(path, "?") {
-		joint = "&"
-	}
-	return client.All[T](ctx, c, path+joint+"limit=500")
+	return client.All[T](ctx, c, path)
 }
 
 // page reads the beginning of a list. path carries its limit.

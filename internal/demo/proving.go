@@ -47,7 +47,7 @@ func (s *story) prove(ctx context.Context) error {
 	case !strings.Contains(output, event):
 		return untrue("the verification fails without naming the altered event %s: %s", event, output)
 	}
-	s.tell.Refused("the verification fails", "Somebody with all rights on the database alters the approval of the grant, event %s", event)
+	s.tell.Done("Somebody with all rights on the database alters the approval of the grant: the verification fails and names it.")
 	for _, line := range strings.Split(output, "\n") {
 		if strings.Contains(line, event) {
 			s.tell.Note("%s", strings.TrimSpace(line))
