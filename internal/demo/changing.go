@@ -228,14 +228,22 @@ func (s *story) calm(ctx context.Context) error {
 	// The population comes last: its schedule says whether this step has been told.
 	list := s.withRows()
 	for _, e := range append(list[1:], list[0]) {
-		if e.schedule.Spec == afterwards {
-			continue
-		}
-		err := s.hub.put(ctx, e.admin(), "/schedules/"+e.schedule.ID, client.NewSchedule{Spec: afterwards}, &e.schedule)
-		if err != nil {
-			return fmt.Errorf("changing the schedule of “%s”: %w", e.resource.Name, err)
+		if err := s.calmDown(ctx, e); err != nil {
+			return err
 		}
 	}
 	s.tell.Note("From now on the hub collects every minute.")
+	return nil
+}
+
+// calmDown lets the task of one entry run every minute.
+func (s *story) calmDown(ctx context.Context, e *entry) error {
+	if e.schedule.Spec == afterwards {
+		return nil
+	}
+	err := s.hub.put(ctx, e.admin(), "/schedules/"+e.schedule.ID, client.NewSchedule{Spec: afterwards}, &e.schedule)
+	if err != nil {
+		return fmt.Errorf("changing the schedule of “%s”: %w", e.resource.Name, err)
+	}
 	return nil
 }

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -68,6 +69,14 @@ func (s *story) collect(ctx context.Context) error {
 				fire.DueTo.Local().Format("15:04:05"), max(0, fire.At.Sub(fire.DueTo).Milliseconds()))
 		}
 		s.tell.Done("On schedule: %s", s.arrived(e, ran))
+	}
+	// Their part in the story is told; the population, which changes later on, stays busy.
+	for _, e := range s.withRows() {
+		if e != population {
+			if err := s.calmDown(ctx, e); err != nil {
+				return err
+			}
+		}
 	}
 	s.tell.Note("Rows that break a rule wait as rejects, with reasons, for their department to correct them.")
 	return nil
@@ -245,7 +254,7 @@ func (s *story) finished(ctx context.Context, e *entry, id string) (r client.Run
 		if err := s.hub.get(ctx, e.admin(), "/runs/"+id, &r); err != nil {
 			return false, err
 		}
-		s.tell.Passing("“%s”: %s %s", e.resource.Name, r.State, r.Stage)
+		s.tell.Passing("“%s”: %s", e.resource.Name, underWay(r))
 		return over(r), nil
 	})
 	if err != nil {
@@ -262,6 +271,23 @@ func (s *story) finished(ctx context.Context, e *entry, id string) (r client.Run
 		return r, untrue("the counts of the run of “%s” do not balance: %+v", e.resource.Name, r.Counts)
 	}
 	return r, nil
+}
+
+// underWay says in words where a run is.
+func underWay(r client.Run) string {
+	var progress struct {
+		Read int64 `json:"read"`
+	}
+	if json.Unmarshal(r.Progress, &progress) != nil || r.State == "queued" {
+		return "waits for its turn"
+	}
+	switch r.Stage {
+	case "merge":
+		return fmt.Sprintf("%s rows read and checked, bringing them in", thousands(progress.Read))
+	case "reconcile":
+		return "comparing both ends"
+	}
+	return fmt.Sprintf("%s rows read and checked", thousands(progress.Read))
 }
 
 func over(r client.Run) bool {
