@@ -66,6 +66,15 @@ var advice = map[string]string{
 	"schema_changed":        "a column changed its type: describe the source again and mend the mount or the items",
 	"delete_guard":          "see whether the source really lost these rows; if so confirm the run, otherwise have the source mended",
 	"staging_lost":          "nothing was lost for good: the next attempt reads from the start",
+	"not_mounted":           "mount the resource on a source and activate the mount",
+	"forbidden":             "policy does not allow this collect: see the sharing type and state of the resource and the rules",
+	"policy_stale":          "the hub could not confirm its policy; it tries again by itself",
+}
+
+// NewFailure names stage and side of an error that happened around a run. Lost leases, cancelled contexts and failures pass
+// unchanged; nil stays nil.
+func NewFailure(stage Stage, side Side, object string, err error) error {
+	return newFailure(stage, side, object, err)
 }
 
 // newFailure names stage and side of an error. Lost leases, cancelled contexts and failures pass unchanged.
@@ -83,6 +92,9 @@ func newFailure(stage Stage, side Side, object string, err error) error {
 	if errors.Is(err, store.ErrStagingLost) {
 		f.Code, f.Retryable = "staging_lost", true
 		f.Message = "the staged rows were lost before they could be merged"
+	}
+	if side == SideHub && (fault.Is(err, fault.Unavailable) || f.Code == "try_again") {
+		f.Retryable = true
 	}
 	if f.Message == "" {
 		f.Message = "the hub itself failed; its log has the details under this run"

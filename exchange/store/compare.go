@@ -191,3 +191,40 @@ func RecordComparison(ctx context.Context, tx *db.Tx, run, resource uuid.UUID, f
 	}
 	return nil
 }
+
+// Reopen returns the staging of a run whose merge is committed, so that its comparison can be made after all. It returns
+// ErrStagingLost when there is nothing left to compare with: staging was dropped, or another run has written since.
+func (s *Store) Reopen(ctx context.Context, job Job) (*Staging, error) {
+	st := &Staging{store: s, job: job}
+	err := pgx.BeginTxFunc(ctx, s.db.Pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		var writer *uuid.UUID
+		var settled bool
+		err := tx.QueryRow(ctx, `
+			SELECT layout, run, EXISTS (SELECT 1 FROM store.chunk WHERE run = $2 AND n < 0) FROM store.store_head WHERE resource = $1`,
+			job.Resource, job.Run).Scan(&st.head.Layout, &writer, &settled)
+		if db.NoRows(err) || err == nil && (!settled || writer == nil || *writer != job.Run) {
+			return ErrStagingLost
+		}
+		if err != nil {
+			return fmt.Errorf("reading the head: %w", err)
+		}
+		if st.rows, err = readLayout(ctx, tx, job.Resource, st.head.Layout); err != nil {
+			return err
+		}
+		st.job.Columns = st.rows.Columns
+		st.table = stagingName(job.Run)
+		var merged bool
+		if err := tx.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", st.table).Scan(&merged); err != nil {
+			return fmt.Errorf("looking for staged rows: %w", err)
+		}
+		if !merged {
+			// The run filled the layout itself.
+			st.fill, st.table = true, st.rows.Name()
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reopening staging: %w", err)
+	}
+	return st, nil
+}

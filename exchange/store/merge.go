@@ -295,7 +295,7 @@ func (st *Staging) Drop(ctx context.Context) error {
 // DropStaging removes what a run staged: after its commit, or when it is given up. It needs the lease (ErrFenced).
 func (s *Store) DropStaging(ctx context.Context, job Job) error {
 	err := s.db.InTx(ctx, func(tx *db.Tx) error {
-		st := &Staging{store: s, job: job, table: qualified("s_" + strings.ReplaceAll(job.Run.String(), "-", ""))}
+		st := &Staging{store: s, job: job, table: stagingName(job.Run)}
 		if err := st.discard(ctx, tx); err != nil {
 			return err
 		}

@@ -134,7 +134,7 @@ func (st *Staging) place(ctx context.Context, tx pgx.Tx) error {
 		}
 		if st.job.Compare || active.sameShape(st.job.Columns) {
 			st.rows = active
-			st.table = qualified("s_" + strings.ReplaceAll(st.job.Run.String(), "-", ""))
+			st.table = stagingName(st.job.Run)
 			return nil
 		}
 	}
@@ -149,6 +149,11 @@ func (st *Staging) place(ctx context.Context, tx pgx.Tx) error {
 	st.rows = Layout{Resource: st.job.Resource, Number: number, Version: st.job.Version, Table: tableName(st.job.Resource, number), Columns: st.job.Columns, State: LayoutFilling}
 	st.table = st.rows.Name()
 	return nil
+}
+
+// stagingName returns the quoted name of the table a run stages into before its merge.
+func stagingName(run uuid.UUID) string {
+	return qualified("s_" + strings.ReplaceAll(run.String(), "-", ""))
 }
 
 // adopt keeps the chunks of an earlier attempt when the staged rows still equal them. A lost table does not; one that was

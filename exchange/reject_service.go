@@ -1,0 +1,193 @@
+package exchange
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/internal/db"
+	"github.com/shuqiao/shuqiao/internal/fault"
+)
+
+const rejectColumns = "j.id, j.resource_id, j.first_run, j.last_run, j.key, j.row_no, j.reasons, j.held, j.state, j.created_at, j.closed_at"
+
+func scanReject(row pgx.Row) (Reject, error) {
+	var j Reject
+	var reasons []byte
+	err := row.Scan(&j.ID, &j.ResourceID, &j.FirstRun, &j.LastRun, &j.Key, &j.RowNo, &reasons, &j.Held, &j.State, &j.CreatedAt, &j.ClosedAt)
+	if err != nil {
+		return Reject{}, err
+	}
+	j.CreatedAt, j.ClosedAt = j.CreatedAt.UTC(), utc(j.ClosedAt)
+	if j.Reasons, err = decodeReasons(reasons); err != nil {
+		return Reject{}, fmt.Errorf("decoding reasons: %w", err)
+	}
+	return j, nil
+}
+
+// RejectFilter narrows Rejects to a resource and, when the fields are not nil, to a run that met them and to a state.
+type RejectFilter struct {
+	ResourceID uuid.UUID
+	RunID      *uuid.UUID // The last run that met them.
+	State      *RejectState
+}
+
+// Rejects lists the refused rows of a resource, newest first, with reasons but without the rows. Keys are masked unless p
+// belongs to the provider.
+func (s *Service) Rejects(ctx context.Context, p authz.Principal, f RejectFilter, page db.Page) ([]Reject, string, error) {
+	fact, err := s.check(ctx, p, authz.RejectRead, f.ResourceID, "resource", f.ResourceID)
+	if err != nil {
+		return nil, "", err
+	}
+	var at time.Time
+	var id uuid.UUID
+	more, err := page.After(&at, &id)
+	if err != nil {
+		return nil, "", err
+	}
+	found, err := collect(ctx, s.db.Pool, scanReject, `
+		SELECT `+rejectColumns+` FROM reject j WHERE j.resource_id = $1 AND ($2::uuid IS NULL OR j.last_run = $2) AND ($3::text IS NULL OR j.state = $3)
+		  AND (NOT $4 OR (j.created_at, j.id) < ($5, $6))
+		ORDER BY j.created_at DESC, j.id DESC LIMIT $7`, f.ResourceID, f.RunID, f.State, more, at, id, page.Size()+1)
+	if err != nil {
+		return nil, "", err
+	}
+	out, next := cut(found, page.Size(), func(j Reject) string { return db.Next(j.CreatedAt, j.ID) })
+	if fact.Provider != p.Department {
+		for i := range out {
+			if out[i].Key != nil {
+				masked := maskKey(*out[i].Key)
+				out[i].Key = &masked
+			}
+		}
+	}
+	return out, next, nil
+}
+
+// RejectedRow opens one refused row for the provider's people, and only for them. Each opening is evidence.
+func (s *Service) RejectedRow(ctx context.Context, p authz.Principal, id uuid.UUID) (RejectRow, error) {
+	var out RejectRow
+	j, err := scanReject(s.db.Pool.QueryRow(ctx, "SELECT "+rejectColumns+" FROM reject j WHERE j.id = $1", id))
+	if db.NoRows(err) {
+		return RejectRow{}, notFound("reject")
+	}
+	if err != nil {
+		return RejectRow{}, fmt.Errorf("reading reject: %w", err)
+	}
+	out.Reject = j
+	f, err := s.check(ctx, p, authz.RejectRead, j.ResourceID, "reject", id)
+	if err != nil {
+		return RejectRow{}, err
+	}
+	if f.Provider != p.Department {
+		return RejectRow{}, fault.New(fault.Forbidden, "forbidden", "a refused row is opened for the people of its provider only").At("policy")
+	}
+	err = s.db.InTx(ctx, func(tx *db.Tx) error {
+		var sealed []byte
+		if err := tx.QueryRow(ctx, "SELECT sealed_row FROM reject WHERE id = $1", id).Scan(&sealed); err != nil {
+			return fmt.Errorf("reading a sealed row: %w", err)
+		}
+		row, err := s.keyring.Open(sealReject, sealed, []byte(j.ResourceID.String()))
+		if err != nil {
+			return fault.New(fault.Gone, "row_unreadable", "this row was sealed with a key that the hub no longer has; see the row at the source").Wrap(err)
+		}
+		if out.Row, err = decodeRow(row); err != nil {
+			return err
+		}
+		return record(ctx, tx, p.Actor(), string(authz.RejectRead), "reject", id.String(), map[string]any{"resource": j.ResourceID, "opened": true})
+	})
+	if err != nil {
+		return RejectRow{}, err
+	}
+	return out, nil
+}
+
+// decodeRow reads a sealed row: an object of texts as the source gave them, or, of a duplicate key, of whatever the staged
+// values are in JSON.
+func decodeRow(raw []byte) (map[string]*string, error) {
+	var values map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &values); err != nil {
+		return nil, errors.New("decoding a refused row: not an object")
+	}
+	out := make(map[string]*string, len(values))
+	for name, value := range values {
+		var text *string
+		if err := json.Unmarshal(value, &text); err != nil {
+			plain := string(value)
+			text = &plain
+		}
+		out[name] = text
+	}
+	return out, nil
+}
+
+// ReconciliationFilter narrows Reconciliations to a resource and, when it is not nil, to a run.
+type ReconciliationFilter struct {
+	ResourceID uuid.UUID
+	RunID      *uuid.UUID
+}
+
+func scanReconciliation(row pgx.Row) (Reconciliation, error) {
+	var r Reconciliation
+	var source, stored, differences []byte
+	err := row.Scan(&r.ID, &r.RunID, &r.ResourceID, &r.Fresh, &r.Equal, &r.SourceRows, &r.StoreRows, &source, &stored, &r.Held, &r.Rejected,
+		&r.Superseded, &r.Missing, &r.Extra, &r.Changed, &differences, &r.StoreSeq, &r.At)
+	if err != nil {
+		return Reconciliation{}, err
+	}
+	r.SourceHash, r.StoreHash, r.At = hex.EncodeToString(source), hex.EncodeToString(stored), r.At.UTC()
+	if err := json.Unmarshal(differences, &r.Differences); err != nil {
+		return Reconciliation{}, fmt.Errorf("decoding differences: %w", err)
+	}
+	return r, nil
+}
+
+// Reconciliations lists the comparisons of a resource, newest first.
+func (s *Service) Reconciliations(ctx context.Context, p authz.Principal, f ReconciliationFilter, page db.Page) ([]Reconciliation, string, error) {
+	if _, err := s.check(ctx, p, authz.TaskRead, f.ResourceID, "resource", f.ResourceID); err != nil {
+		return nil, "", err
+	}
+	var at time.Time
+	var id uuid.UUID
+	more, err := page.After(&at, &id)
+	if err != nil {
+		return nil, "", err
+	}
+	found, err := collect(ctx, s.db.Pool, scanReconciliation, `
+		SELECT id, run_id, resource_id, fresh, equal, source_rows, store_rows, source_hash, store_hash, held, rejected, superseded, missing, extra,
+			changed, differences, store_seq, at
+		FROM reconciliation WHERE resource_id = $1 AND ($2::uuid IS NULL OR run_id = $2) AND (NOT $3 OR (at, id) < ($4, $5))
+		ORDER BY at DESC, id DESC LIMIT $6`, f.ResourceID, f.RunID, more, at, id, page.Size()+1)
+	if err != nil {
+		return nil, "", err
+	}
+	out, next := cut(found, page.Size(), func(r Reconciliation) string { return db.Next(r.At, r.ID) })
+	return out, next, nil
+}
+
+// Freshness says how current a resource's rows are. It holds figures only and asks no policy: whoever may see the entry
+// may see them.
+func (s *Service) Freshness(ctx context.Context, resource uuid.UUID) (Freshness, error) {
+	var f Freshness
+	var stored *int64
+	err := s.db.Pool.QueryRow(ctx, `
+		SELECT (SELECT changed_at FROM store.store_head WHERE resource = $1), coalesce((SELECT seq FROM store.store_head WHERE resource = $1), 0),
+		       c.store_rows + c.held, coalesce(c.held, 0), c.equal, (SELECT count(*) FROM reject WHERE resource_id = $1 AND state = 'open')
+		FROM (VALUES (1)) one LEFT JOIN LATERAL (SELECT * FROM reconciliation WHERE resource_id = $1 ORDER BY at DESC LIMIT 1) c ON true`, resource).
+		Scan(&f.ArrivedAt, &f.Seq, &stored, &f.Held, &f.Equal, &f.RejectsOpen)
+	if err != nil {
+		return Freshness{}, fmt.Errorf("reading how fresh resource %s is: %w", resource, err)
+	}
+	f.ArrivedAt = utc(f.ArrivedAt)
+	if stored != nil {
+		f.Rows = *stored
+	}
+	return f, nil
+}
