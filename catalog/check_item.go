@@ -20,7 +20,7 @@ var identifierPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 var dataTypes = []DataType{Char, Number, Currency, Date, Timestamp, Logical, Memo, General, Double, Integer, Float}
 
 // formatGeometry is the Format of G items that hold geometry.
-const formatGeometry = "geometry"
+const formatGeometry = codes.FormatGeometry
 
 // MaskNone as an item's mask rule states that no mask is right; the item then gives the reason.
 const MaskNone = "none"

@@ -4,34 +4,14 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/shuqiao/shuqiao/catalog/codes"
 	"github.com/shuqiao/shuqiao/connectors"
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
 
-// feeds gives, for each kind of column, the data types it can be converted into. Text feeds every type, since systems
-// often keep dates and numbers as text; rows that do not convert are rejected one by one.
-var feeds = map[connectors.Kind]string{
-	connectors.Text:           "CNYDTLMGBIF",
-	connectors.Integer:        "CMNYIBFLD",
-	connectors.Decimal:        "CMNYIBF",
-	connectors.Float:          "CMNYIBF",
-	connectors.Bool:           "CML",
-	connectors.Date:           "CMDT",
-	connectors.Timestamp:      "CMDT",
-	connectors.LocalTimestamp: "CMDT",
-	connectors.Time:           "CM",
-	connectors.Bytes:          "G",
-	connectors.Geometry:       "G",
-	connectors.JSON:           "CMG",
-	connectors.Other:          "CM",
-}
-
 // Feeds reports whether a column of that kind can feed the item.
 func Feeds(kind connectors.Kind, item Item) bool {
-	if item.DataType == General && item.Format != formatGeometry && (kind == connectors.Geometry || kind == connectors.JSON) {
-		return false
-	}
-	return item.DataType != "" && strings.Contains(feeds[kind], string(item.DataType))
+	return len(item.DataType) == 1 && codes.Feeds(string(kind), item.DataType[0], item.Format)
 }
 
 // checkMount compares a mount with the version it feeds and the live schema of its object (domain rule 2.8). It returns

@@ -40,17 +40,29 @@ type ending struct {
 	extraFine  bool // Rows that only the store has are explained: this run carries no deletes.
 }
 
-// attempt carries one run out and writes how it ended.
-func (w *Worker) attempt(ctx context.Context, c claimed) {
-	ctx, cancel := context.WithCancelCause(ctx)
+// attempt carries one run out and writes how it ended. While the database refuses that it tries again: nobody else takes the
+// runs of a node that lives.
+func (w *Worker) attempt(outer context.Context, c claimed) {
+	ctx, cancel := context.WithCancelCause(outer)
 	a := &attempt{Worker: w, run: c, cancel: cancel}
 	end := a.carry(ctx)
 	if cause := context.Cause(ctx); cause != nil && end.err != nil {
 		end.err = cause
 	}
 	cancel(nil)
-	if err := a.finish(context.WithoutCancel(ctx), end); err != nil {
-		w.log.ErrorContext(ctx, "the end of a run could not be written; another node will take it over", "run", c.ID, "error", err)
+	for {
+		err := a.finish(context.WithoutCancel(outer), end)
+		if err == nil {
+			return
+		}
+		w.log.ErrorContext(outer, "the end of a run could not be written", "run", c.ID, "error", err)
+		again := time.NewTimer(finishAgain)
+		select {
+		case <-again.C:
+		case <-outer.Done():
+			again.Stop()
+			return
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ const (
 	observeEvery = 500 * time.Millisecond // How often progress within a stage is written.
 	maxFailures  = 5                      // Attempts that may fail before a run fails.
 	retryBase    = 2 * time.Second        // The n-th retry waits 2^n times this long.
+	finishAgain  = time.Second            // Pause before the end of a run is written again.
 	stopLimit    = 10 * time.Second       // How long a stopping worker waits for its runs.
 	finishLimit  = 10 * time.Second       // How long the end of a run may take to be written.
 	candidates   = 8                      // Runs looked at per claim.

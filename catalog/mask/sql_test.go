@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
+
+	"github.com/shuqiao/shuqiao/internal/pgtest"
 )
 
 // inSQL applies the SQL form of every listed mask to every value, and NULL, of an SQL type. The result is by mask, then by
@@ -114,7 +116,7 @@ func textValue() *rapid.Generator[string] {
 
 // The SQL forms, on a real server: the vectors hold, and on random text, dates and numbers SQL and Go agree.
 func TestSQL(t *testing.T) {
-	conn := database(t)
+	conn := pgtest.Conn(t, pgtest.Empty(t))
 	t.Run("vectors", func(t *testing.T) { testVectors(t, conn) })
 	t.Run("text", func(t *testing.T) { testText(t, conn) })
 	t.Run("types", func(t *testing.T) { testTypes(t, conn) })

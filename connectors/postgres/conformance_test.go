@@ -38,7 +38,7 @@ func TestConformance(t *testing.T) {
 		},
 		Kill: func(t *testing.T, settings map[string]string) {
 			// With a timeout pg_terminate_backend returns when the session is gone, not when it was told to go.
-			mustExec(t, connect(t, ""), "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = '"+settings[keyUser]+"'")
+			mustExec(t, connect(t, "postgres"), "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = '"+settings[keyUser]+"'")
 		},
 		Kinds:    kinds,
 		Required: []string{keyHost, keyDatabase, keyUser},

@@ -60,13 +60,12 @@ func read(t *testing.T, c *connectors.Connection, request connectors.ReadRequest
 func TestNativeTypes(t *testing.T) {
 	t.Parallel()
 	settings := newDatabase(t, "")
-	name := settings[keyDatabase]
-	conn := connect(t, name)
+	conn := connect(t, settings[keyDatabase])
 	createGeometry(t, conn)
 	mustExec(t, conn,
-		"ALTER ROLE "+name+" SET datestyle = 'German, DMY'", "ALTER ROLE "+name+" SET timezone = 'Asia/Shanghai'",
-		"ALTER ROLE "+name+" SET extra_float_digits = -5", "ALTER ROLE "+name+" SET bytea_output = 'escape'",
-		"ALTER ROLE "+name+" SET intervalstyle = 'iso_8601'", "ALTER DATABASE "+name+" SET client_encoding = 'GBK'",
+		"ALTER ROLE "+settings[keyUser]+" SET datestyle = 'German, DMY'", "ALTER ROLE "+settings[keyUser]+" SET timezone = 'Asia/Shanghai'",
+		"ALTER ROLE "+settings[keyUser]+" SET extra_float_digits = -5", "ALTER ROLE "+settings[keyUser]+" SET bytea_output = 'escape'",
+		"ALTER ROLE "+settings[keyUser]+" SET intervalstyle = 'iso_8601'", "ALTER DATABASE "+settings[keyDatabase]+" SET client_encoding = 'GBK'",
 		"CREATE TYPE mood AS ENUM ('坏', '好')", "CREATE DOMAIN id_number AS varchar(18)", "CREATE DOMAIN strict_id AS id_number NOT NULL",
 		"CREATE DOMAIN picture AS bytea",
 	)

@@ -6,12 +6,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/shuqiao/shuqiao/internal/pgtest"
 )
 
 // PostgreSQL's COPY takes every store text form, and reads back the values that were meant.
 func TestCopyTakesStoreText(t *testing.T) {
 	t.Parallel()
-	conn := database(t)
+	conn := pgtest.Conn(t, pgtest.Empty(t))
 	ctx := context.Background()
 	if _, err := conn.Exec(ctx, `CREATE TEMP TABLE target (n int, c text COLLATE "C", y numeric(18,2), i bigint, b double precision, d date, at timestamptz, l boolean, g bytea)`); err != nil {
 		t.Fatalf("creating the target: %v", err)

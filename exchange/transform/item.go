@@ -1,5 +1,7 @@
 package transform
 
+import "github.com/shuqiao/shuqiao/catalog/codes"
+
 // Kind says in which lexical form a source's column gives its cells. The forms are those of the connector contract.
 type Kind string
 
@@ -28,12 +30,11 @@ func Kinds() []Kind {
 	}
 }
 
-// Letters are the data type letters of items in the order of the catalogue guide: characters, numeric, currency, date,
-// date and time, logical, memo, general (binary), double, integer, float.
-const Letters = "CNYDTLMGBIF"
+// Letters are the data type letters of items, in the order of the catalogue guide.
+const Letters = codes.Letters
 
 // FormatGeometry is the Item.Format of a G item that holds a geometry.
-const FormatGeometry = "geometry"
+const FormatGeometry = codes.FormatGeometry
 
 // Item is what the plan needs to know of one information item.
 type Item struct {
@@ -60,22 +61,4 @@ type Column struct {
 // the caller has finished with the Row made from them.
 type Cells interface {
 	Cell(row, col int) []byte
-}
-
-// feeds lists the letters that each kind can feed. Text feeds every letter, because source systems keep dates, numbers
-// and flags as text; the values decide then.
-var feeds = map[Kind]string{
-	KindText:           Letters,
-	KindInteger:        "CMNYIBFLD",
-	KindDecimal:        "CMNYIBF",
-	KindFloat:          "CMNYIBF",
-	KindBool:           "CML",
-	KindDate:           "CMDT",
-	KindTimestamp:      "CMDT",
-	KindLocalTimestamp: "CMDT",
-	KindTime:           "CM",
-	KindBytes:          "G",
-	KindGeometry:       "G",
-	KindJSON:           "CMG",
-	KindOther:          "CM",
 }

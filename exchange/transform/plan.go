@@ -87,16 +87,14 @@ func Compile(items []Item, columns []Column, asOf time.Time) (*Plan, []fault.Fie
 // compileItem prepares one item and reports what is wrong through add.
 func compileItem(item Item, column Column, index map[string]int, add func(part, code, message string)) (itemPlan, bool) {
 	p := itemPlan{item: item, kind: column.Kind, text: item.Letter == 'C' || item.Letter == 'M', typeIndex: -1}
-	letters, known := feeds[column.Kind]
 	switch {
 	case item.Letter == 0 || strings.IndexByte(Letters, item.Letter) < 0:
 		add(".data_type", "unknown_letter", "the data type is one of the letters C N Y D T L M G B I F")
 		return p, false
-	case !known:
+	case !codes.KnownKind(string(column.Kind)):
 		add("", "unknown_kind", "the column's kind is not known to this hub")
 		return p, false
-	case strings.IndexByte(letters, item.Letter) < 0,
-		item.Letter == 'G' && item.Format != FormatGeometry && (column.Kind == KindGeometry || column.Kind == KindJSON):
+	case !codes.Feeds(string(column.Kind), item.Letter, item.Format):
 		add("", "incompatible_type",
 			fmt.Sprintf("a column of kind %s cannot feed an item of data type %c; map another column or change the item", column.Kind, item.Letter))
 		return p, false

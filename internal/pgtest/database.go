@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,9 +35,50 @@ func URL(t testing.TB) string {
 // locale C.
 func Empty(t testing.TB) string {
 	t.Helper()
+	return Database(t, "LOCALE 'C'")
+}
+
+// Database is Empty with more of CREATE DATABASE after its template and encoding: an owner, a locale.
+func Database(t testing.TB, options string) string {
+	t.Helper()
 	return create(t, func(context.Context, *pgx.Conn, string) (string, error) {
-		return " TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'", nil
+		return " TEMPLATE template0 ENCODING 'UTF8' " + options, nil
 	})
+}
+
+// Role makes an account that may log in with the password and nothing else, and returns its name, which needs no quotes.
+// The account is dropped when the test is over: make it before the databases it owns or has rights in.
+func Role(t testing.TB, password string) string {
+	t.Helper()
+	server := Admin(t)
+	name := testPrefix + randomName()
+	literal := "'" + strings.ReplaceAll(password, "'", "''") + "'"
+	if err := execOn(t.Context(), server, "CREATE ROLE "+name+" LOGIN PASSWORD "+literal); err != nil {
+		t.Fatalf("creating a test account: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := execOn(context.Background(), server, "DROP ROLE "+name); err != nil {
+			t.Errorf("dropping test account %s: %v", name, err)
+		}
+	})
+	return name
+}
+
+// Admin returns a superuser's URL of the server and holds the server until the test is over.
+func Admin(t testing.TB) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	server, err := Acquire(ctx)
+	if err != nil {
+		t.Fatalf("getting a test server: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := server.Release(); err != nil {
+			t.Errorf("giving the test server back: %v", err)
+		}
+	})
+	return server.URL()
 }
 
 // Pool returns a pool over URL, closed before its database is dropped. Its sessions carry the test's name.
@@ -55,6 +97,17 @@ func Pool(t testing.TB) *pgxpool.Pool {
 	return pool
 }
 
+// Conn connects to a database by its URL and closes the connection when the test is over. Cleanups may use it.
+func Conn(t testing.TB, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatalf("connecting to the test database: %v", err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) }) // A test may have killed it.
+	return conn
+}
+
 // applicationName shortens a test's name to what PostgreSQL shows: 63 bytes, printable ASCII.
 func applicationName(name string) string {
 	short := []byte("test ")
@@ -69,7 +122,7 @@ func applicationName(name string) string {
 // limit bounds creating or dropping one database, starting the server included.
 const limit = 2 * time.Minute
 
-// Prefixes of the names of databases that this package makes and may drop.
+// Prefixes of the names of databases and accounts that this package makes and may drop.
 const (
 	testPrefix     = "shuqiao_test_"
 	templatePrefix = "shuqiao_template_"
@@ -77,47 +130,40 @@ const (
 
 func create(t testing.TB, source func(ctx context.Context, conn *pgx.Conn, server string) (string, error)) string {
 	t.Helper()
+	server := Admin(t)
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	server, err := Acquire(ctx)
-	if err != nil {
-		t.Fatalf("getting a test server: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := server.Release(); err != nil {
-			t.Errorf("giving the test server back: %v", err)
-		}
-	})
-	conn, err := pgx.Connect(ctx, server.URL())
+	conn, err := pgx.Connect(ctx, server)
 	if err != nil {
 		t.Fatalf("connecting to the test server: %v", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	from, err := source(ctx, conn, server.URL())
+	from, err := source(ctx, conn, server)
 	if err != nil {
 		t.Fatalf("preparing a template database: %v", err)
 	}
 	name := testPrefix + randomName()
-	if _, err := conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+from); err != nil {
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+name+from); err != nil {
 		t.Fatalf("creating a test database: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := drop(server.URL(), name); err != nil {
+		if err := execOn(context.Background(), server, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
 			t.Errorf("dropping test database %s: %v", name, err)
 		}
 	})
-	return inDatabase(server.URL(), name)
+	return inDatabase(server, name)
 }
 
-func drop(server, name string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+// execOn runs one statement in a session of its own, within the limit.
+func execOn(ctx context.Context, server, statement string) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, server)
 	if err != nil {
 		return err
 	}
-	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, "DROP DATABASE IF EXISTS "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)")
+	defer conn.Close(context.WithoutCancel(ctx))
+	_, err = conn.Exec(ctx, statement)
 	return err
 }
 
@@ -174,8 +220,8 @@ func migrate(ctx context.Context, url string) error {
 	return migrations.Up(ctx, db)
 }
 
-// sweep drops all databases this package made, on a server that was just started and has no user but us: what killed
-// test binaries left, and templates of schemas past.
+// sweep drops all databases and accounts this package made, on a server that was just started and has no user but us:
+// what killed test binaries left, and templates of schemas past.
 func sweep(ctx context.Context, server string) error {
 	conn, err := pgx.Connect(ctx, server)
 	if err != nil {
@@ -186,23 +232,23 @@ func sweep(ctx context.Context, server string) error {
 	if err != nil {
 		return err
 	}
-	rows, err := conn.Query(ctx, `SELECT datname FROM pg_database
-		WHERE (datname LIKE $1 || '%' OR datname LIKE $2 || '%') AND datname <> $2 || $3`, testPrefix, templatePrefix, digest[:16])
+	rows, err := conn.Query(ctx, `
+SELECT format('ALTER DATABASE %1$I WITH IS_TEMPLATE false; DROP DATABASE %1$I WITH (FORCE)', datname)
+FROM pg_database WHERE (datname LIKE $1 || '%' OR datname LIKE $2 || '%') AND datname <> $2 || $3
+UNION ALL SELECT format('DROP ROLE %I', rolname) FROM pg_roles WHERE rolname LIKE $1 || '%'
+ORDER BY 1`, testPrefix, templatePrefix, digest[:16])
 	if err != nil {
 		return fmt.Errorf("listing old test databases: %w", err)
 	}
-	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	leftovers, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return fmt.Errorf("listing old test databases: %w", err)
 	}
-	for _, name := range names {
-		quoted := pgx.Identifier{name}.Sanitize()
-		for _, statement := range []string{
-			"ALTER DATABASE " + quoted + " WITH IS_TEMPLATE false",
-			"DROP DATABASE " + quoted + " WITH (FORCE)",
-		} {
+	for _, leftover := range leftovers { // Databases first, since accounts own some.
+		// One at a time: DROP DATABASE does not share a message with other statements.
+		for statement := range strings.SplitSeq(leftover, "; ") {
 			if _, err := conn.Exec(ctx, statement); err != nil {
-				return fmt.Errorf("dropping old test database %s: %w", name, err)
+				return fmt.Errorf("sweeping the test server (%s): %w", statement, err)
 			}
 		}
 	}

@@ -45,16 +45,6 @@ func use() int {
 	return 0
 }
 
-func connect(t *testing.T, url string) *pgx.Conn {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close(context.Background()) })
-	return conn
-}
-
 func scan[T any](t *testing.T, conn *pgx.Conn, sql string, args ...any) T {
 	t.Helper()
 	var got T
@@ -67,7 +57,7 @@ func scan[T any](t *testing.T, conn *pgx.Conn, sql string, args ...any) T {
 // A database of URL has the newest schema, is UTF-8 in binary order, and two of them do not see each other.
 func TestURL(t *testing.T) {
 	t.Parallel()
-	a, b := connect(t, pgtest.URL(t)), connect(t, pgtest.URL(t))
+	a, b := pgtest.Conn(t, pgtest.URL(t)), pgtest.Conn(t, pgtest.URL(t))
 	latest, err := migrations.Latest()
 	if err != nil {
 		t.Fatal(err)
@@ -90,10 +80,40 @@ func TestURL(t *testing.T) {
 // Empty gives a database without any table.
 func TestEmpty(t *testing.T) {
 	t.Parallel()
-	conn := connect(t, pgtest.Empty(t))
+	conn := pgtest.Conn(t, pgtest.Empty(t))
 	const tables = "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
 	if got := scan[int](t, conn, tables); got != 0 {
 		t.Errorf("%d tables", got)
+	}
+}
+
+// An account of Role logs in with its password, owns the database made for it, may do nothing on the server, and is gone
+// after its test.
+func TestRole(t *testing.T) {
+	t.Parallel()
+	var name string
+	t.Run("user", func(t *testing.T) {
+		const password = `it's \ p@ss`
+		name = pgtest.Role(t, password)
+		config, err := pgx.ParseConfig(pgtest.Database(t, "LOCALE 'C' OWNER "+name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.User, config.Password = name, password
+		conn, err := pgx.ConnectConfig(t.Context(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(context.WithoutCancel(t.Context()))
+		if _, err := conn.Exec(t.Context(), "CREATE SCHEMA mine"); err != nil {
+			t.Error(err)
+		}
+		if _, err := conn.Exec(t.Context(), "CREATE DATABASE other"); err == nil {
+			t.Error("the account may create databases")
+		}
+	})
+	if scan[bool](t, pgtest.Conn(t, pgtest.Admin(t)), "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", name) {
+		t.Errorf("account %s is still there", name)
 	}
 }
 
@@ -116,7 +136,7 @@ func TestDroppedAfterwards(t *testing.T) {
 		name = scan[string](t, left, "SELECT current_database()")
 	})
 	defer left.Close(context.Background())
-	conn := connect(t, server.URL())
+	conn := pgtest.Conn(t, server.URL())
 	if scan[bool](t, conn, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name) {
 		t.Errorf("database %s is still there", name)
 	}
@@ -214,7 +234,7 @@ func TestUsersShareOneServer(t *testing.T) {
 	if err := second.Wait(); err != nil {
 		t.Error(err)
 	}
-	if got := scan[int](t, connect(t, url), "SELECT 1"); got != 1 {
+	if got := scan[int](t, pgtest.Conn(t, url), "SELECT 1"); got != 1 {
 		t.Errorf("SELECT 1: %d", got)
 	}
 	if err := thirdIn.Close(); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/shuqiao/shuqiao/internal/pgtest"
 	"github.com/shuqiao/shuqiao/sharing/filter"
 )
 
@@ -210,7 +211,7 @@ func randomRow() *rapid.Generator[storedRow] {
 // random rows, in the store's text form and in PostgreSQL's own.
 func TestEvalEqualsPostgreSQL(t *testing.T) {
 	t.Parallel()
-	conn := connect(t)
+	conn := pgtest.Conn(t, pgtest.Empty(t))
 	ctx := t.Context()
 	names := make([]string, 0, 16)
 	columns := make([]string, 0, 16)
@@ -335,7 +336,7 @@ func TestEvalEqualsPostgreSQL(t *testing.T) {
 // and finds exactly the rows that begin with the text.
 func TestPrefixUsesTheIndex(t *testing.T) {
 	t.Parallel()
-	conn := connect(t)
+	conn := pgtest.Conn(t, pgtest.Empty(t))
 	ctx := t.Context()
 	for _, sql := range []string{
 		`CREATE TEMP TABLE r (c text COLLATE "C")`,

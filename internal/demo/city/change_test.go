@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/shuqiao/shuqiao/internal/pgtest"
 )
 
 func inventoryOf(t testing.TB, dsn DSN, table string) []Wrong {
@@ -24,7 +26,7 @@ func TestChangeDoesWhatItReports(t *testing.T) {
 	dsn := sources(t)
 	build(t, dsn, 9)
 	ctx := context.Background()
-	conn := connect(t, dsn("police_population"))
+	conn := pgtest.Conn(t, dsn("police_population"))
 	if _, err := conn.Exec(ctx, "CREATE TEMP TABLE before AS SELECT * FROM public.t_rk_jbxx"); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +88,7 @@ func TestCorrectMendsEveryKind(t *testing.T) {
 		t.Errorf("inventory afterwards: %v, %v", left, err)
 	}
 	for _, d := range Databases() {
-		conn := connect(t, dsn(d.Name))
+		conn := pgtest.Conn(t, dsn(d.Name))
 		for _, table := range d.Tables {
 			keys := make([]string, 0, len(table.KeyItems))
 			for _, item := range table.KeyItems {

@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/shuqiao/shuqiao/internal/pgtest"
 )
 
 const testScale = 0.01
@@ -60,7 +63,7 @@ func checkCounts(t *testing.T, dsn DSN, wrong []Wrong) {
 		kinds[w.Kind] = true
 	}
 	for _, d := range Databases() {
-		conn := connect(t, dsn(d.Name))
+		conn := pgtest.Conn(t, dsn(d.Name))
 		for _, table := range d.Tables {
 			want := table.RowsAt(testScale)
 			if got := scalar[int](t, conn, "SELECT count(*) FROM "+tableName(table.Name)); got != want {
@@ -110,7 +113,7 @@ func checkKeys(t *testing.T, dsn DSN, wrong []Wrong) {
 		want[w.Table] = n
 	}
 	for _, d := range Databases() {
-		conn := connect(t, dsn(d.Name))
+		conn := pgtest.Conn(t, dsn(d.Name))
 		for _, table := range d.Tables {
 			var keys, missing []string
 			for _, item := range table.KeyItems {
@@ -166,7 +169,7 @@ func checkNobodyIsReal(t *testing.T, dsn DSN) {
 		{"land_space", `SELECT count(*) FROM dz_bzdz WHERE dzqc !~ '示例' OR dzbm !~ 'QQ'`},
 		{"land_space", `SELECT count(*) FROM zd_dk WHERE zdmc !~ '示例' OR zddm !~ 'QQ'`},
 	} {
-		if got := scalar[int](t, connect(t, dsn(tt.database)), tt.query); got != 0 {
+		if got := scalar[int](t, pgtest.Conn(t, dsn(tt.database)), tt.query); got != 0 {
 			t.Errorf("%d values break the rule of: %s", got, tt.query)
 		}
 	}
@@ -204,7 +207,7 @@ func checkRightRows(t *testing.T, dsn DSN, wrong []Wrong) {
 	}
 	checked := 0
 	for _, d := range Databases() {
-		conn := connect(t, dsn(d.Name))
+		conn := pgtest.Conn(t, dsn(d.Name))
 		for _, table := range d.Tables {
 			for _, column := range table.Columns {
 				check := checks[column.Item]
@@ -246,7 +249,7 @@ func fingerprint(t testing.TB, dsn DSN) map[string]string {
 	t.Helper()
 	m := map[string]string{}
 	for _, d := range Databases() {
-		conn := connect(t, dsn(d.Name))
+		conn := pgtest.Conn(t, dsn(d.Name))
 		for _, table := range d.Tables {
 			m[table.Name] = scalar[string](t, conn, fmt.Sprintf("SELECT md5(string_agg(x::text, '|' ORDER BY %s)) FROM %s x", table.RowColumn, tableName(table.Name)))
 		}
@@ -297,11 +300,11 @@ func TestBuildGoesOnAfterHalfABuild(t *testing.T) {
 	if built, err := Built(context.Background(), dsn); built || err != nil {
 		t.Fatalf("after half a build Built says %v, %v", built, err)
 	}
-	market := connect(t, dsn("market_entity"))
+	market := pgtest.Conn(t, dsn("market_entity"))
 	if got := scalar[*string](t, market, "SELECT to_regclass('public.e_baseinfo')::text"); got != nil {
 		t.Errorf("the broken-off table %s is there", *got)
 	}
-	police := connect(t, dsn("police_population"))
+	police := pgtest.Conn(t, dsn("police_population"))
 	if _, err := police.Exec(context.Background(), "UPDATE t_rk_jbxx SET fwcs = '示例改名' WHERE xh = 1"); err != nil {
 		t.Fatal(err)
 	}
@@ -322,8 +325,13 @@ func TestBuildGoesOnAfterHalfABuild(t *testing.T) {
 // Databases that do not exist yet are simply not built, and a scale outside the bounds is refused.
 func TestBuiltAndBuildJudgeTheirInput(t *testing.T) {
 	t.Parallel()
+	server := pgtest.Admin(t)
 	dsn := func(name string) string {
-		u := testServer.address(t)
+		u, err := url.Parse(server)
+		if err != nil {
+			t.Error(err)
+			return ""
+		}
 		u.Path = "/absent_" + name
 		return u.String()
 	}

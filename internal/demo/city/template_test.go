@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/shuqiao/shuqiao/internal/pgtest"
 )
 
 // templateItems are the items of the resource templates as "identifier:type", where C and N carry their length.
@@ -81,7 +83,7 @@ func checkFitsTemplates(t *testing.T, dsn DSN, wrong []Wrong) {
 		listed[w.Table] = append(listed[w.Table], w.Row)
 	}
 	for _, d := range Databases() {
-		conn := connect(t, dsn(d.Name))
+		conn := pgtest.Conn(t, dsn(d.Name))
 		for _, table := range d.Tables {
 			mapping := table.Mapping()
 			for _, item := range strings.Fields(templateItems[table.Template]) {

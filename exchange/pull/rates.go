@@ -1,0 +1,112 @@
+package pull
+
+import (
+	"math"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/time/rate"
+
+	"github.com/shuqiao/shuqiao/internal/fault"
+	"github.com/shuqiao/shuqiao/sharing"
+)
+
+// CodeRateLimited is the problem code of calls above a grant's rate, and of too many wrong claims.
+const CodeRateLimited = "rate_limited"
+
+// idleBucket is how long an unused bucket is kept: long after it is full again.
+const idleBucket = 10 * time.Minute
+
+// rates are the grants' token buckets on this node: each node allows its share of a grant's rate.
+type rates struct {
+	nodes func() int
+	clock func() time.Time
+
+	mu    sync.Mutex
+	calls map[uuid.UUID]*bucket
+	rows  map[uuid.UUID]*bucket
+	swept time.Time
+}
+
+type bucket struct {
+	limiter *rate.Limiter
+	used    time.Time
+}
+
+func newRates(nodes func() int, clock func() time.Time) *rates {
+	return &rates{nodes: nodes, clock: clock, calls: map[uuid.UUID]*bucket{}, rows: map[uuid.UUID]*bucket{}, swept: clock()}
+}
+
+// share is this node's part of a rate per second.
+func (r *rates) share(perSecond int) float64 { return float64(perSecond) / float64(max(1, r.nodes())) }
+
+// limiter returns a grant's bucket with the rate of now, making it full where there is none.
+func (r *rates) limiter(buckets map[uuid.UUID]*bucket, grant uuid.UUID, perSecond float64, burst int) *rate.Limiter {
+	now := r.clock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now.Sub(r.swept) > idleBucket {
+		r.sweep(now)
+	}
+	b, ok := buckets[grant]
+	if !ok {
+		b = &bucket{limiter: rate.NewLimiter(rate.Limit(perSecond), burst)}
+		buckets[grant] = b
+	}
+	b.used = now
+	if b.limiter.Limit() != rate.Limit(perSecond) || b.limiter.Burst() != burst {
+		b.limiter.SetLimitAt(now, rate.Limit(perSecond))
+		b.limiter.SetBurstAt(now, burst)
+	}
+	return b.limiter
+}
+
+func (r *rates) sweep(now time.Time) {
+	r.swept = now
+	for _, buckets := range []map[uuid.UUID]*bucket{r.calls, r.rows} {
+		for grant, b := range buckets {
+			if now.Sub(b.used) > idleBucket {
+				delete(buckets, grant)
+			}
+		}
+	}
+}
+
+// call takes one call from a grant's rate, or returns an Exhausted fault rate_limited.
+func (r *rates) call(g *sharing.Grant) (Limits, error) {
+	if g.RateCalls <= 0 {
+		return Limits{}, nil
+	}
+	perSecond := r.share(g.RateCalls)
+	limiter := r.limiter(r.calls, g.ID, perSecond, max(1, int(math.Ceil(perSecond))))
+	now := r.clock()
+	allowed := limiter.AllowN(now, 1)
+	tokens := limiter.TokensAt(now)
+	limits := Limits{Calls: g.RateCalls, CallsLeft: max(0, int(tokens))}
+	if tokens < 1 {
+		limits.Reset = time.Duration((1 - tokens) / perSecond * float64(time.Second))
+	}
+	if !allowed {
+		return limits, fault.New(fault.Exhausted, CodeRateLimited, "the grant allows %d calls per second; wait and try again", g.RateCalls).
+			At("policy").With("retry_after", strconv.Itoa(int(math.Ceil(limits.Reset.Seconds()))))
+	}
+	return limits, nil
+}
+
+// batch is how many rows of a stream make up a tenth of a second, so that pacing is smooth; at most a chunk.
+func (r *rates) batch(g *sharing.Grant) int {
+	if g.RateRows <= 0 {
+		return chunkRows
+	}
+	return min(chunkRows, max(1, int(r.share(g.RateRows)/10)))
+}
+
+// stream returns the bucket that all streams of a grant on this node share, nil when their rate is not limited.
+func (r *rates) stream(g *sharing.Grant) *rate.Limiter {
+	if g.RateRows <= 0 {
+		return nil
+	}
+	return r.limiter(r.rows, g.ID, r.share(g.RateRows), r.batch(g))
+}

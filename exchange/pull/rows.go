@@ -1,0 +1,184 @@
+package pull
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/shuqiao/shuqiao/audit"
+	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/exchange/store"
+	"github.com/shuqiao/shuqiao/internal/fault"
+)
+
+// Bounds of a page of rows or changes.
+const (
+	DefaultLimit = 1000
+	MaxLimit     = 5000
+)
+
+// RowsRequest asks for rows. Limit 0 means DefaultLimit for pages and all rows for streams. No Items means all granted
+// ones. With a cursor, Items and Filter must be those of the call that gave it.
+type RowsRequest struct {
+	Call
+	Limit  int
+	Cursor string
+	Items  []string        // Identifiers.
+	Filter json.RawMessage // In the language of sharing/filter; nil for all granted rows.
+}
+
+func pageLimit(limit int) (int, error) {
+	switch {
+	case limit == 0:
+		return DefaultLimit, nil
+	case limit < 0 || limit > MaxLimit:
+		return 0, fault.InvalidFields([]fault.Field{{Name: "limit", Code: "out_of_range", Message: "a page has 1 to 5000 entries"}})
+	}
+	return limit, nil
+}
+
+// scan is a reading of rows in key order, page by page. as_of of the first page stays with it.
+type scan struct {
+	view   *view
+	place  cursor
+	first  bool
+	rid    *ridMaker
+	more   bool // Whether rows may follow the last page read.
+	rows   int  // Of the last page read.
+	buffer []byte
+}
+
+func (c *session) scan(r RowsRequest) (*scan, error) {
+	v, err := newView(c.terms, r.Items, r.Filter)
+	if err != nil {
+		return nil, err
+	}
+	s := &scan{view: v, first: r.Cursor == "", rid: newRidMaker(c.terms.ridKey)}
+	s.place = cursor{kind: rowsCursor, terms: c.terms.grant.TermsVersion, view: v.digest}
+	if r.Cursor != "" {
+		if s.place, err = openCursor(c.service.keyring, c.terms, rowsCursor, v.digest, r.Cursor); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// read appends up to limit rows to dst, each followed by separator except the last unless closed, and moves the place on.
+func (s *scan) read(ctx context.Context, c *session, dst []byte, limit int, separator byte) ([]byte, error) {
+	start := len(dst)
+	s.rows, s.more = 0, false
+	last := s.place.key
+	snap, err := c.service.store.Rows(ctx, c.permit.Decision, s.view.query, s.place.key, limit+1, func(r store.Record) error {
+		if s.rows == limit {
+			s.more = true
+			return nil
+		}
+		s.rows++
+		dst = append(s.view.appendRow(dst, r.Key, r.Cells, s.rid), separator)
+		last = r.Key
+		return nil
+	})
+	if err != nil {
+		return dst[:start], err
+	}
+	if s.first {
+		s.first = false
+		s.place.layout, s.place.incarnation = snap.Head.Layout, snap.Head.Incarnation
+		s.place.seq, s.place.at = snap.Head.Seq, snap.At
+	} else if err := s.place.check(c.terms, snap.Head); err != nil {
+		return dst[:start], err
+	}
+	s.place.key = last
+	return dst, nil
+}
+
+// cursors returns where to go on: behind the last page read, or, when that was the last, with the changes since the
+// first page. A view that changes cannot follow has no changes cursor.
+func (s *scan) cursors(c *session) (next, changes string, err error) {
+	if s.more {
+		next, err = s.place.seal(c.service.keyring, c.terms.grant.ID)
+		return next, "", err
+	}
+	if !s.view.followed {
+		return "", "", nil
+	}
+	follow := s.place
+	follow.kind, follow.key, follow.at = changesCursor, "", time.Time{}
+	changes, err = follow.seal(c.service.keyring, c.terms.grant.ID)
+	return "", changes, err
+}
+
+// Rows returns a page of current rows in key order:
+//
+//	{"resource","version","items":[…],"rows":[{…}],"next_cursor":…|null,"as_of":…,"changes_cursor":…}
+//
+// as_of is the time of the first page; changes_cursor is on the last page only, and null when the filter looks at an
+// item that is not filterable in changes. Reading all pages and then the changes converges on the granted rows.
+//
+// The faults are those of sharing.Decide and: Forbidden item_not_granted, filter_not_granted; Invalid filter_invalid,
+// cursor_invalid; Conflict terms_changed; Gone resync_required, cursor_expired; Exhausted rate_limited, quota_exhausted;
+// NotFound not_collected.
+func (s *Service) Rows(ctx context.Context, client authz.Principal, r RowsRequest) (*Page, error) {
+	c, err := s.begin(ctx, client, r.Call, authz.DataPull)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := pageLimit(r.Limit)
+	if err != nil {
+		return nil, err
+	}
+	scan, err := c.scan(r)
+	if err != nil {
+		return nil, err
+	}
+	body := scan.view.appendHead(make([]byte, 0, 4096+limit*64*len(scan.view.columns)/4))
+	body = append(body, `,"rows":[`...)
+	if body, err = scan.read(ctx, c, body, limit, ','); err != nil {
+		return nil, err
+	}
+	if scan.rows > 0 {
+		body = body[:len(body)-1]
+	}
+	next, changes, err := scan.cursors(c)
+	if err != nil {
+		return nil, err
+	}
+	body = appendTail(append(body, ']'), next, scan.place.at)
+	if !scan.more {
+		body = append(body, `,"changes_cursor":`...)
+		body = appendTextOrNull(body, changes)
+	}
+	body = append(body, '}')
+
+	query, err := scan.view.evidence(limit)
+	if err != nil {
+		return nil, err
+	}
+	u := c.usage(audit.ModeRows, scan.view.columns, query)
+	u.SeqTo, u.AsOf = &scan.place.seq, &scan.place.at
+	for _, key := range scan.view.keys {
+		u.SubjectTokens = append(u.SubjectTokens, s.subject(key))
+	}
+	page, err := c.disclose(ctx, u, scan.rows, body)
+	if err != nil {
+		return nil, err
+	}
+	page.NextCursor, page.ChangesCursor = next, changes
+	return page, nil
+}
+
+// appendTail appends the members next_cursor and as_of.
+func appendTail(dst []byte, next string, at time.Time) []byte {
+	dst = append(dst, `,"next_cursor":`...)
+	dst = appendTextOrNull(dst, next)
+	dst = append(dst, `,"as_of":"`...)
+	dst = at.In(beijing).AppendFormat(dst, answerTime)
+	return append(dst, '"')
+}
+
+func appendTextOrNull(dst []byte, s string) []byte {
+	if s == "" {
+		return append(dst, "null"...)
+	}
+	return appendString(dst, []byte(s))
+}
