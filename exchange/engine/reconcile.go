@@ -50,6 +50,7 @@ func (c *Collect) compareFresh(ctx context.Context) (store.Comparison, error) {
 	fresh := *c
 	fresh.Job.Compare, fresh.Resume = true, false
 	r := &reader{Collect: &fresh, started: time.Now()}
+	defer r.still()
 	if err := r.prepare(ctx); err != nil {
 		return store.Comparison{}, newFailure(StageRead, SideSource, c.Object, err)
 	}
