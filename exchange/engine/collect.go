@@ -157,7 +157,7 @@ func (r *reader) prepare(ctx context.Context) error {
 	r.Job.Columns = make([]store.Column, len(r.Items))
 	for i, m := range r.Items {
 		r.Job.Columns[i] = store.Column{
-			No: m.Item.No, Letter: string(m.Item.Letter), Filterable: m.Filterable,
+			No: m.Item.No, Letter: string(m.Item.Letter), Key: m.Item.Key, Filterable: m.Filterable,
 			Geometry: m.Item.Letter == 'G' && m.Item.Format == transform.FormatGeometry,
 		}
 		if m.Column == "" {

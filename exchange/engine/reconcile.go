@@ -18,7 +18,7 @@ func (c *Collect) Reconcile(ctx context.Context) (store.Comparison, error) {
 	if err != nil {
 		return store.Comparison{}, err
 	}
-	if len(first.Differences) == store.MaxDifferences {
+	if !first.Listed() || !second.Listed() {
 		// Too many to intersect key by key; so many do not come from rows in motion.
 		return second, nil
 	}

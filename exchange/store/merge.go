@@ -120,6 +120,9 @@ func (st *Staging) merge(ctx context.Context, tx pgx.Tx, head Head, opt MergeOpt
 	if head.Layout != st.rows.Number {
 		return ErrStagingLost
 	}
+	if err := st.recordColumns(ctx, tx, head); err != nil {
+		return err
+	}
 	deletes := ""
 	if opt.CarryDeletes {
 		deletes = fmt.Sprintf(`
@@ -186,7 +189,8 @@ func (st *Staging) apply(ctx context.Context, tx pgx.Tx, c *Counts) error {
 			return fmt.Errorf("%s: %w", s.what, err)
 		}
 	}
-	tag, err := tx.Exec(ctx, fmt.Sprintf("UPDATE %s r SET _held = '%s' WHERE _key IN (SELECT key FROM store.staged_reject WHERE run = '%s' AND key IS NOT NULL)", rows, run, run))
+	tag, err := tx.Exec(ctx, fmt.Sprintf(`UPDATE %s r SET _held = '%s' WHERE _key IN (SELECT key FROM store.staged_reject WHERE run = '%s' AND key IS NOT NULL)
+		AND NOT EXISTS (SELECT 1 FROM %s s WHERE s._key = r._key)`, rows, run, run, st.table))
 	if err != nil {
 		return fmt.Errorf("holding rows: %w", err)
 	}
@@ -199,42 +203,6 @@ func prefixed(prefix string, parts []string) string {
 		return ""
 	}
 	return prefix + strings.Join(parts, ", ")
-}
-
-// attach makes a filled table the active layout. Cursors of before cannot be continued across it.
-func (st *Staging) attach(ctx context.Context, tx pgx.Tx, head Head, opt MergeOptions, result *Result) error {
-	if head.Seq != st.head.Seq || head.Layout != st.head.Layout {
-		return ErrStagingLost
-	}
-	c := &result.Counts
-	if err := tx.QueryRow(ctx, fmt.Sprintf("SELECT count(*), coalesce(max(_seq), %d) FROM %s", head.Seq, st.table)).Scan(&c.Inserted, &result.Seq); err != nil {
-		return fmt.Errorf("counting filled rows: %w", err)
-	}
-	if head.Layout > 0 {
-		old, err := readLayout(ctx, tx, st.job.Resource, head.Layout)
-		if err != nil {
-			return err
-		}
-		var stored int64
-		if err := tx.QueryRow(ctx, fmt.Sprintf(`
-			SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (SELECT 1 FROM %s s WHERE s._key = r._key)
-				AND NOT EXISTS (SELECT 1 FROM store.staged_reject x WHERE x.run = $1 AND x.key = r._key)) FROM %s r`, st.table, old.Name()), st.job.Run).Scan(&stored, &c.Deleted); err != nil {
-			return fmt.Errorf("comparing with the old layout: %w", err)
-		}
-		if err := guard(c.Deleted, stored, c.Inserted, opt.MayDelete); err != nil {
-			return err
-		}
-	}
-	if _, err := tx.Exec(ctx, "UPDATE store.layout SET state = 'grace', retired_at = clock_timestamp() WHERE resource = $1 AND state = 'active'", st.job.Resource); err != nil {
-		return fmt.Errorf("retiring the old layout: %w", err)
-	}
-	if _, err := tx.Exec(ctx, "UPDATE store.layout SET state = 'active' WHERE resource = $1 AND layout = $2", st.job.Resource, st.rows.Number); err != nil {
-		return fmt.Errorf("activating the layout: %w", err)
-	}
-	if _, err := tx.Exec(ctx, "UPDATE store.store_head SET layout = $2, min_seq = $3 WHERE resource = $1", st.job.Resource, st.rows.Number, result.Seq); err != nil {
-		return fmt.Errorf("moving the head to the layout: %w", err)
-	}
-	return nil
 }
 
 // carryRejects moves the staged rejects to the provider's list: known ones are renewed, new ones opened, and open ones
@@ -255,7 +223,7 @@ func (st *Staging) carryRejects(ctx context.Context, tx pgx.Tx) error {
 		}
 	}
 	// Whether a last good row is held under the same key.
-	held := fmt.Sprintf("UPDATE reject j SET held = j.key IS NOT NULL AND EXISTS (SELECT 1 FROM %s r WHERE r._key = j.key) WHERE j.resource_id = $1 AND j.state = 'open'", st.rows.Name())
+	held := fmt.Sprintf("UPDATE reject j SET held = j.key IS NOT NULL AND EXISTS (SELECT 1 FROM %s r WHERE r._key = j.key AND r._held IS NOT NULL) WHERE j.resource_id = $1 AND j.state = 'open'", st.rows.Name())
 	if _, err := tx.Exec(ctx, held, st.job.Resource); err != nil {
 		return fmt.Errorf("marking held rejects: %w", err)
 	}
@@ -268,6 +236,10 @@ func (st *Staging) closeHead(ctx context.Context, tx pgx.Tx, r Result) error {
 		st.job.Resource, r.Seq, r.Run, r.Token)
 	if err != nil {
 		return fmt.Errorf("writing the head: %w", err)
+	}
+	_, err = tx.Exec(ctx, "INSERT INTO store.head_move (resource, seq) VALUES ($1, $2) ON CONFLICT DO NOTHING", st.job.Resource, r.Seq)
+	if err != nil {
+		return fmt.Errorf("noting when the head moved: %w", err)
 	}
 	counts, err := json.Marshal(r.Counts)
 	if err != nil {

@@ -17,13 +17,14 @@ import (
 
 // Query says which rows and which columns of a resource to read. Select holds one SQL expression per column wanted
 // (store columns are named by Column.Name; masks are expressions over them), Where a condition with parameters $1… given
-// in Args, "" for all rows. Needs lists the item numbers that Select and Where use.
+// in Args, "" for all rows. Needs lists the item numbers that Select and Where use, Filters those of Where.
 type Query struct {
 	Resource uuid.UUID
 	Select   []string
 	Where    string
 	Args     []any
 	Needs    []int
+	Filters  []int
 }
 
 // Record is one row read. Key is the canonical key, for cursors and _rid only. Cells are text forms of PostgreSQL, nil
@@ -56,9 +57,9 @@ func (s *Store) inSnapshot(ctx context.Context, d authz.Decision, action authz.A
 	var columns []byte
 	l := Layout{Resource: q.Resource, State: LayoutActive}
 	err = tx.QueryRow(ctx, `
-		SELECT h.resource, h.seq, h.min_seq, h.layout, h.incarnation, h.changed_at, clock_timestamp(), l.table_name, l.columns
+		SELECT h.resource, h.seq, h.min_seq, h.layout, h.incarnation, h.changed_at, h.filterable_from, clock_timestamp(), l.table_name, l.columns
 		FROM store.store_head h JOIN store.layout l ON l.resource = h.resource AND l.layout = h.layout WHERE h.resource = $1`, q.Resource).
-		Scan(&snap.Head.Resource, &snap.Head.Seq, &snap.Head.MinSeq, &snap.Head.Layout, &snap.Head.Incarnation, &snap.Head.ChangedAt, &snap.At, &l.Table, &columns)
+		Scan(&snap.Head.Resource, &snap.Head.Seq, &snap.Head.MinSeq, &snap.Head.Layout, &snap.Head.Incarnation, &snap.Head.ChangedAt, &snap.Head.FilterableFrom, &snap.At, &l.Table, &columns)
 	if db.NoRows(err) {
 		return Snapshot{}, fault.New(fault.NotFound, "not_collected", "no data of this resource have arrived at the hub yet").At("store")
 	}
@@ -106,9 +107,16 @@ type Change struct {
 }
 
 // Changes reads up to limit changes with after < seq <= head, in seq order: an upsert for a row that is inside Where, a
-// delete for a row that left it or the store. More reports whether there may be further ones up to the head.
+// delete for a row that left it or the store. More reports whether there may be further ones up to the head. A Gone fault
+// "resync_required" says that an item of Filters became filterable after the cursor, or is not filterable (any more): what
+// left the filter before cannot be told.
 func (s *Store) Changes(ctx context.Context, d authz.Decision, q Query, after int64, limit int, visit func(Change) error) (snap Snapshot, more bool, err error) {
 	snap, err = s.inSnapshot(ctx, d, authz.DataPull, q, func(tx pgx.Tx, h Head, l Layout) error {
+		for _, no := range q.Filters {
+			if c, ok := l.Column(no); !ok || !c.Filterable || !h.Follows(after, no) {
+				return fault.New(fault.Gone, "resync_required", "an item of the filter became filterable after this cursor; read the rows again from the start").At("store")
+			}
+		}
 		args := append(q.Args[:len(q.Args):len(q.Args)], after, h.Seq, limit+1)
 		n := len(q.Args)
 		where := q.Where

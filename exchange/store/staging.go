@@ -59,8 +59,8 @@ type Refused struct {
 
 // Staging collects the rows of one run until they are merged or attached.
 //
-// A resource whose layout stays is merged: its rows go to a table of their own first. A resource without rows, or with
-// a new layout, is filled: its rows go straight to the detached row table of that layout.
+// A resource whose layout stays is merged: its rows go to a table of their own first; items that were added are given their
+// columns before. A resource without rows, or with a new layout, is filled: its rows go straight to the detached row table of that layout.
 type Staging struct {
 	store *Store
 	job   Job
@@ -93,6 +93,11 @@ type chunk struct {
 // starts from zero.
 func (s *Store) Open(ctx context.Context, job Job, resume bool) (*Staging, error) {
 	st := &Staging{store: s, job: job}
+	if !job.Compare {
+		if err := s.widen(ctx, job); err != nil {
+			return nil, fmt.Errorf("opening staging: %w", err)
+		}
+	}
 	err := s.db.InTx(ctx, func(tx *db.Tx) error {
 		if err := setLimits(ctx, tx); err != nil {
 			return err
@@ -136,8 +141,11 @@ func (st *Staging) place(ctx context.Context, tx pgx.Tx) error {
 		if err != nil {
 			return err
 		}
-		if st.job.Compare || active.sameShape(st.job.Columns) {
+		if st.job.Compare || active.holds(st.job.Columns) {
 			st.rows = active
+			if !st.job.Compare {
+				st.rows.Columns = st.job.Columns
+			}
 			st.table = stagingName(st.job.Run)
 			return nil
 		}
@@ -236,10 +244,8 @@ func (st *Staging) start(ctx context.Context, tx pgx.Tx) error {
 		return fmt.Errorf("recording staging: %w", err)
 	}
 	ordered := ""
-	if st.job.Ordered == "numeric" {
-		ordered = ", _ord numeric"
-	} else if st.job.Ordered != "" {
-		ordered = `, _ord text COLLATE "C"`
+	if st.job.Ordered != "" {
+		ordered = ", _ord " + st.orderType()
 	}
 	if st.fill {
 		columns, err := json.Marshal(st.rows.Columns)
@@ -267,6 +273,14 @@ func (st *Staging) start(ctx context.Context, tx pgx.Tx) error {
 		return fmt.Errorf("creating staging table: %w", err)
 	}
 	return nil
+}
+
+// orderType is the SQL type of the order column.
+func (st *Staging) orderType() string {
+	if st.job.Ordered == "numeric" {
+		return "numeric"
+	}
+	return `text COLLATE "C"`
 }
 
 // discard removes everything this run staged, and what fillings of the resource left detached: the caller holds the writer
