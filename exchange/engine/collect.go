@@ -450,38 +450,36 @@ func (r *reader) observe(ctx context.Context, stage Stage) {
 	}
 }
 
+// maxConfirmed bounds the missing keys that are looked up after a resumed read. They are held in memory, and all are looked
+// up in one snapshot: a row that changed its key between two would be absent in both.
+const maxConfirmed = 50_000
+
 // confirmMissing looks every missing key up at the source after a resumed read: two snapshots took part, and a row that
-// moved between them may look absent. Keys found are staged after all. It reports false when keys cannot be looked up.
+// moved between them may look absent. Keys found are staged after all. It reports false when keys cannot be looked up, or
+// are too many.
 func (r *reader) confirmMissing(ctx context.Context) (bool, error) {
 	if r.lookup == nil {
 		return false, nil
 	}
-	after := ""
-	for {
-		keys, err := r.staging.MissingKeys(ctx, after, 5000)
-		if err != nil {
-			return false, err
-		}
-		if len(keys) == 0 {
-			return true, nil
-		}
-		after = keys[len(keys)-1]
-		parts := make([][]string, 0, len(keys))
-		for _, k := range keys {
-			p, ok := transform.SplitKey(k)
-			if !ok {
-				return false, fmt.Errorf("splitting a stored key: malformed")
-			}
-			parts = append(parts, p)
-		}
-		stream, err := r.Source.Lookup(ctx, connectors.LookupRequest{Object: r.Object, Columns: r.columns, KeyColumns: r.lookup, Keys: parts})
-		if err != nil {
-			return false, err
-		}
-		err = r.drain(ctx, stream, nil)
-		stream.Close()
-		if err != nil {
-			return false, err
-		}
+	keys, err := r.staging.MissingKeys(ctx, "", maxConfirmed+1)
+	if err != nil || len(keys) == 0 {
+		return err == nil, err
 	}
+	if len(keys) > maxConfirmed {
+		return false, nil
+	}
+	parts := make([][]string, 0, len(keys))
+	for _, k := range keys {
+		p, ok := transform.SplitKey(k)
+		if !ok {
+			return false, fmt.Errorf("splitting a stored key: malformed")
+		}
+		parts = append(parts, p)
+	}
+	stream, err := r.Source.Lookup(ctx, connectors.LookupRequest{Object: r.Object, Columns: r.columns, KeyColumns: r.lookup, Keys: parts})
+	if err != nil {
+		return false, err
+	}
+	defer stream.Close()
+	return true, r.drain(ctx, stream, nil)
 }

@@ -136,3 +136,71 @@ func TestFailedAttemptLeavesNoWriter(t *testing.T) {
 		t.Errorf("left over: %d", n)
 	}
 }
+
+// After a read that was resumed in another snapshot, a key that is missing counts as deleted only if the source confirms
+// it: a row that changed its key from behind the place of the cut to before it is not lost.
+func TestResumedReadConfirmsDeletes(t *testing.T) {
+	t.Parallel()
+	b := setup(t, personTable, person())
+	b.at(t, "INSERT INTO person SELECT lpad(n::text, 6, '0'), '330602', 'name' FROM generate_series(1, 30000) n")
+	b.run(t)
+	b.Job.Run[15]++
+	asked := 0
+	b.Continue = func(context.Context) error {
+		if asked++; asked == 2 {
+			return errors.New("no further")
+		}
+		return nil
+	}
+	if _, err := b.attempt(t, t.Context()); err == nil {
+		t.Fatal("the attempt was not cut off")
+	}
+	b.Continue = func(context.Context) error { return nil }
+	// 000001 was read before the cut and is gone since, 029999 was not read yet and is gone, and 000007 was read and has
+	// other content since.
+	b.at(t, "DELETE FROM person WHERE id IN ('000001', '029999', '000007')")
+	b.at(t, "INSERT INTO person VALUES ('000007', '330603', 'back')")
+	b.Resume = true
+	out, err := b.attempt(t, t.Context())
+	if err != nil || !out.Resumed || out.DeletesDeferred {
+		t.Fatalf("%+v, err %v", out, err)
+	}
+	if c := out.Result.Counts; c.Deleted != 1 || !c.Balanced() {
+		t.Errorf("resumed: got %+v", c)
+	}
+	// What lay before the cut is as it was read; the next run brings it up to date.
+	if c := b.run(t).Result.Counts; c.Deleted != 1 || c.Updated != 1 || c.Read != 29998 {
+		t.Errorf("next run: got %+v", c)
+	}
+}
+
+// A missing key that the source still has, behind or before the cut, stays: it is staged from the look-up.
+func TestResumedReadFindsMovedRows(t *testing.T) {
+	t.Parallel()
+	b := setup(t, personTable, person())
+	b.at(t, "INSERT INTO person SELECT lpad(n::text, 6, '0'), '330602', 'name' FROM generate_series(11, 30000) n")
+	b.at(t, "INSERT INTO person VALUES ('000001', '330602', 'moves')")
+	b.run(t)
+	b.Job.Run[15]++
+	b.at(t, "UPDATE person SET id = '099999' WHERE id = '000001'")
+	asked := 0
+	b.Continue = func(context.Context) error {
+		if asked++; asked == 2 {
+			// It moves back while the run is between its two snapshots, so that no read of the run meets it.
+			b.at(t, "UPDATE person SET id = '000001' WHERE id = '099999'")
+			return errors.New("no further")
+		}
+		return nil
+	}
+	if _, err := b.attempt(t, t.Context()); err == nil {
+		t.Fatal("the attempt was not cut off")
+	}
+	b.Continue, b.Resume = func(context.Context) error { return nil }, true
+	out, err := b.attempt(t, t.Context())
+	if err != nil || !out.Resumed {
+		t.Fatalf("%+v, err %v", out, err)
+	}
+	if c := out.Result.Counts; c.Deleted != 0 || c.Unchanged != 29991 || !c.Balanced() {
+		t.Errorf("got %+v", c)
+	}
+}
