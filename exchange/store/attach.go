@@ -13,8 +13,9 @@ func (st *Staging) attach(ctx context.Context, tx pgx.Tx, head Head, opt MergeOp
 		return ErrStagingLost
 	}
 	c := &result.Counts
-	if err := tx.QueryRow(ctx, fmt.Sprintf("SELECT count(*), coalesce(max(_seq), %d) FROM %s", head.Seq, st.table)).Scan(&c.Inserted, &result.Seq); err != nil {
-		return fmt.Errorf("counting filled rows: %w", err)
+	c.Inserted = st.staged
+	if err := tx.QueryRow(ctx, fmt.Sprintf("SELECT coalesce(max(_seq), %d) FROM %s", head.Seq, st.table)).Scan(&result.Seq); err != nil {
+		return fmt.Errorf("numbering filled rows: %w", err)
 	}
 	if head.Layout > 0 {
 		old, err := readLayout(ctx, tx, st.job.Resource, head.Layout)

@@ -236,7 +236,11 @@ func (st *Staging) index(ctx context.Context, tx pgx.Tx) error {
 	} else if _, err := tx.Exec(ctx, "ALTER TABLE "+st.table+" ADD PRIMARY KEY (_key)"); err != nil {
 		return fmt.Errorf("indexing staged rows: %w", err)
 	}
-	if _, err := tx.Exec(ctx, "ANALYZE "+st.table); err != nil {
+	analysed := st.table
+	if !st.fill {
+		analysed += " (_key)" // A merge joins by key and looks at nothing else.
+	}
+	if _, err := tx.Exec(ctx, "ANALYZE "+analysed); err != nil {
 		return fmt.Errorf("analysing staged rows: %w", err)
 	}
 	return nil

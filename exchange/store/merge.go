@@ -46,13 +46,14 @@ func (st *Staging) Commit(ctx context.Context, opt MergeOptions) (Result, error)
 		if err != nil {
 			return err
 		}
-		intact, err := st.intact(ctx, tx)
+		promised, intact, err := st.intact(ctx, tx)
 		if err != nil {
 			return err
 		}
 		if !intact {
 			return ErrStagingLost
 		}
+		st.staged = promised.Count
 		if err := st.countReads(ctx, tx, &result.Counts); err != nil {
 			return err
 		}
@@ -141,22 +142,29 @@ func (st *Staging) merge(ctx context.Context, tx pgx.Tx, head Head, opt MergeOpt
 	if _, err := tx.Exec(ctx, "ANALYZE change"); err != nil {
 		return fmt.Errorf("analysing the change set: %w", err)
 	}
-	var stored, accepted int64
 	err := tx.QueryRow(ctx, fmt.Sprintf(`
-		SELECT count(*) FILTER (WHERE op = 'i'), count(*) FILTER (WHERE op = 'u'), count(*) FILTER (WHERE op = 'd'),
-		       coalesce(max(seq), %d), (SELECT count(*) FROM %s), (SELECT count(*) FROM %s) FROM change`, head.Seq, rows, st.table)).
-		Scan(&c.Inserted, &c.Updated, &c.Deleted, &result.Seq, &stored, &accepted)
+		SELECT count(*) FILTER (WHERE op = 'i'), count(*) FILTER (WHERE op = 'u'), count(*) FILTER (WHERE op = 'd'), coalesce(max(seq), %d) FROM change`, head.Seq)).
+		Scan(&c.Inserted, &c.Updated, &c.Deleted, &result.Seq)
 	if err != nil {
 		return fmt.Errorf("counting the change set: %w", err)
 	}
-	c.Unchanged = accepted - c.Inserted - c.Updated
-	if err := guard(c.Deleted, stored, accepted, opt.MayDelete); err != nil {
-		return err
+	c.Unchanged = st.staged - c.Inserted - c.Updated
+	if c.Deleted > 0 {
+		var stored int64
+		if err := tx.QueryRow(ctx, "SELECT count(*) FROM "+rows).Scan(&stored); err != nil {
+			return fmt.Errorf("counting rows: %w", err)
+		}
+		if err := guard(c.Deleted, stored, st.staged, opt.MayDelete); err != nil {
+			return err
+		}
+	}
+	if result.Seq == head.Seq {
+		return st.hold(ctx, tx, c)
 	}
 	return st.apply(ctx, tx, c)
 }
 
-// apply writes the change set: the log of what leaves, then deletes, updates, inserts and holds.
+// apply writes the change set: the log of what leaves, then deletes, updates and inserts.
 func (st *Staging) apply(ctx context.Context, tx pgx.Tx, c *Counts) error {
 	rows, run := st.rows.Name(), st.job.Run
 	items := copyColumns(st.rows.Columns)
@@ -182,12 +190,20 @@ func (st *Staging) apply(ctx context.Context, tx pgx.Tx, c *Counts) error {
 			rows, run, strings.Join(set, ", "), st.table)},
 		{"inserting rows", fmt.Sprintf("INSERT INTO %s (_key, _seq, _run, _h1, _h2, %s) SELECT s._key, c.seq, '%s', s._h1, s._h2, %s FROM change c JOIN %s s ON s._key = c.key WHERE c.op = 'i' ORDER BY c.seq",
 			rows, strings.Join(items, ", "), run, strings.Join(from, ", "), st.table)},
-		{"releasing rows", fmt.Sprintf("UPDATE %s r SET _held = NULL FROM %s s WHERE r._held IS NOT NULL AND s._key = r._key", rows, st.table)},
 	}
 	for _, s := range statements {
 		if _, err := tx.Exec(ctx, s.sql); err != nil {
 			return fmt.Errorf("%s: %w", s.what, err)
 		}
+	}
+	return st.hold(ctx, tx, c)
+}
+
+// hold releases the rows whose keys were accepted, and marks those whose keys were refused.
+func (st *Staging) hold(ctx context.Context, tx pgx.Tx, c *Counts) error {
+	rows, run := st.rows.Name(), st.job.Run
+	if _, err := tx.Exec(ctx, fmt.Sprintf("UPDATE %s r SET _held = NULL FROM %s s WHERE r._held IS NOT NULL AND s._key = r._key", rows, st.table)); err != nil {
+		return fmt.Errorf("releasing rows: %w", err)
 	}
 	tag, err := tx.Exec(ctx, fmt.Sprintf(`UPDATE %s r SET _held = '%s' WHERE _key IN (SELECT key FROM store.staged_reject WHERE run = '%s' AND key IS NOT NULL)
 		AND NOT EXISTS (SELECT 1 FROM %s s WHERE s._key = r._key)`, rows, run, run, st.table))

@@ -71,6 +71,7 @@ type Staging struct {
 
 	next    int   // Number of the next chunk.
 	ordinal int64 // Accepted rows staged so far, for numbering a fill.
+	staged  int64 // Rows in staging when they were last found intact.
 	resumed bool  // Earlier chunks of this run were kept.
 
 	chunk   chunk
@@ -185,7 +186,7 @@ func (st *Staging) adopt(ctx context.Context, tx pgx.Tx) error {
 	if !exists {
 		return nil
 	}
-	equal, err := st.intact(ctx, tx)
+	_, equal, err := st.intact(ctx, tx)
 	if err != nil || !equal {
 		return err
 	}
@@ -205,17 +206,17 @@ func (st *Staging) mapping() []byte {
 	return digest.Sum(nil)[:16]
 }
 
-// intact reports whether the staged rows are what the checkpoints promise.
-func (st *Staging) intact(ctx context.Context, tx pgx.Tx) (bool, error) {
-	promised, err := st.promised(ctx, tx)
+// intact returns what the checkpoints promise, and whether the staged rows are that.
+func (st *Staging) intact(ctx context.Context, tx pgx.Tx) (promised transform.Sum, equal bool, err error) {
+	promised, err = st.promised(ctx, tx)
 	if err != nil {
-		return false, err
+		return transform.Sum{}, false, err
 	}
 	found, err := scanSum(tx.QueryRow(ctx, "SELECT "+sumColumns+" FROM "+st.table))
 	if err != nil {
-		return false, fmt.Errorf("summing staged rows: %w", err)
+		return transform.Sum{}, false, fmt.Errorf("summing staged rows: %w", err)
 	}
-	return promised.Equal(found), nil
+	return promised, promised.Equal(found), nil
 }
 
 // promised adds up the checkpoints of the run.
