@@ -60,8 +60,8 @@ var sentinels = []struct {
 	{ErrRowTooLarge, CodeRowTooLarge},
 }
 
-// passing marks faults that may pass by themselves; it is read by Retryable through errors.Is.
-var passing = errors.New("may pass by itself")
+// errPassing marks faults that may pass by themselves; it is read by Retryable through errors.Is.
+var errPassing = errors.New("may pass by itself")
 
 // sourceCause is the innermost error of a source fault. It replaces the driver's raw error, whose text may hold values.
 type sourceCause struct {
@@ -71,7 +71,7 @@ type sourceCause struct {
 
 func (c *sourceCause) Error() string { return c.text }
 
-func (c *sourceCause) Is(target error) bool { return c.passing && target == passing }
+func (c *sourceCause) Is(target error) bool { return c.passing && target == errPassing }
 
 // newFault builds the fault for a failure. An unknown code is treated as CodeReadFailed.
 func newFault(f Failure) *fault.Fault {
@@ -98,4 +98,4 @@ func newFault(f Failure) *fault.Fault {
 
 // Retryable reports whether err comes from a source and may pass by itself, so that the same call is worth repeating
 // after a while. It is false for nil, for ended contexts and for everything that someone must mend first.
-func Retryable(err error) bool { return errors.Is(err, passing) }
+func Retryable(err error) bool { return errors.Is(err, errPassing) }

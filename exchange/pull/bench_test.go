@@ -28,7 +28,7 @@ func benchRows(n int) map[string]person {
 
 func (b *bundle) benchGrant(t testing.TB) {
 	b.grant(t, grantTerms{
-		items: benchItems, masks: map[string]string{"full_name": "name", "remark": "address"},
+		items: benchItems, lookup: []string{"cert_no"}, masks: map[string]string{"cert_no": "id_card", "full_name": "name"},
 		filter: `{"op":"eq","item":"division_code","value":"330602"}`,
 	})
 }

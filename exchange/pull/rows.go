@@ -17,6 +17,9 @@ const (
 	MaxLimit     = 5000
 )
 
+// pageBuffer is where the body of a page starts; it grows with the rows there are.
+const pageBuffer = 32 << 10
+
 // RowsRequest asks for rows. Limit 0 means DefaultLimit for pages and all rows for streams. No Items means all granted
 // ones. With a cursor, Items and Filter must be those of the call that gave it.
 type RowsRequest struct {
@@ -39,13 +42,12 @@ func pageLimit(limit int) (int, error) {
 
 // scan is a reading of rows in key order, page by page. as_of of the first page stays with it.
 type scan struct {
-	view   *view
-	place  cursor
-	first  bool
-	rid    *ridMaker
-	more   bool // Whether rows may follow the last page read.
-	rows   int  // Of the last page read.
-	buffer []byte
+	view  *view
+	place cursor
+	first bool // No page was read yet.
+	rid   *ridMaker
+	more  bool // Whether rows may follow the last page read.
+	rows  int  // Of the last page read.
 }
 
 func (c *session) scan(r RowsRequest) (*scan, error) {
@@ -63,7 +65,7 @@ func (c *session) scan(r RowsRequest) (*scan, error) {
 	return s, nil
 }
 
-// read appends up to limit rows to dst, each followed by separator except the last unless closed, and moves the place on.
+// read appends up to limit rows to dst, each followed by separator, and moves the place on. dst is unchanged on an error.
 func (s *scan) read(ctx context.Context, c *session, dst []byte, limit int, separator byte) ([]byte, error) {
 	start := len(dst)
 	s.rows, s.more = 0, false
@@ -131,7 +133,7 @@ func (s *Service) Rows(ctx context.Context, client authz.Principal, r RowsReques
 	if err != nil {
 		return nil, err
 	}
-	body := scan.view.appendHead(make([]byte, 0, 4096+limit*64*len(scan.view.columns)/4))
+	body := scan.view.appendHead(make([]byte, 0, pageBuffer))
 	body = append(body, `,"rows":[`...)
 	if body, err = scan.read(ctx, c, body, limit, ','); err != nil {
 		return nil, err

@@ -214,8 +214,14 @@ func columns() []store.Column {
 // collect makes the resource hold exactly these rows, as a run would.
 func (b *bundle) collect(t testing.TB, rows map[string]person) {
 	t.Helper()
+	b.collectInto(t, rows, columns())
+}
+
+// collectInto collects into a layout with these columns.
+func (b *bundle) collectInto(t testing.TB, rows map[string]person, columns []store.Column) {
+	t.Helper()
 	ctx := context.Background()
-	job := store.Job{Resource: b.resource, Task: b.task, Run: db.NewID(), Version: 1, Columns: columns()}
+	job := store.Job{Resource: b.resource, Task: b.task, Run: db.NewID(), Version: 1, Columns: columns}
 	err := b.db.InTx(ctx, func(tx *db.Tx) (err error) {
 		job.Lease, err = store.TakeLeaseTx(ctx, tx, store.WriterLease(b.resource), job.Run, db.NewID())
 		return err

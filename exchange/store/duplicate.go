@@ -30,6 +30,10 @@ func (st *Staging) Settle(ctx context.Context, seal func(row []byte) ([]byte, er
 		if settled {
 			return FenceTx(ctx, tx, st.job.Lease)
 		}
+		// The staged tables have no statistics yet, and a guess of one row turns a join into a scan per row.
+		if _, err := tx.Exec(ctx, "SET LOCAL enable_nestloop = off; SET LOCAL maintenance_work_mem = '256MB'"); err != nil {
+			return fmt.Errorf("preparing to settle: %w", err)
+		}
 		unique, err := st.tryIndex(ctx, tx)
 		if err != nil {
 			return err
@@ -221,9 +225,6 @@ func duplicateReasons() json.RawMessage {
 
 // index makes the staged rows findable by key; for a fill these are the indexes of the row table itself.
 func (st *Staging) index(ctx context.Context, tx pgx.Tx) error {
-	if _, err := tx.Exec(ctx, "SET LOCAL maintenance_work_mem = '256MB'"); err != nil {
-		return fmt.Errorf("allowing memory for indexes: %w", err)
-	}
 	if st.fill {
 		if st.job.Ordered != "" {
 			if _, err := tx.Exec(ctx, "ALTER TABLE "+st.table+" DROP COLUMN _ord"); err != nil {

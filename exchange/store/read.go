@@ -61,7 +61,7 @@ func (s *Store) inSnapshot(ctx context.Context, d authz.Decision, action authz.A
 		FROM store.store_head h JOIN store.layout l ON l.resource = h.resource AND l.layout = h.layout WHERE h.resource = $1`, q.Resource).
 		Scan(&snap.Head.Resource, &snap.Head.Seq, &snap.Head.MinSeq, &snap.Head.Layout, &snap.Head.Incarnation, &snap.Head.ChangedAt, &snap.Head.FilterableFrom, &snap.At, &l.Table, &columns)
 	if db.NoRows(err) {
-		return Snapshot{}, fault.New(fault.NotFound, "not_collected", "no data of this resource have arrived at the hub yet").At("store")
+		return Snapshot{}, notCollected()
 	}
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("reading the head: %w", err)
@@ -70,10 +70,8 @@ func (s *Store) inSnapshot(ctx context.Context, d authz.Decision, action authz.A
 	if err := l.decode(columns); err != nil {
 		return Snapshot{}, err
 	}
-	for _, no := range q.Needs {
-		if _, ok := l.Column(no); !ok {
-			return Snapshot{}, fault.New(fault.Unavailable, "not_collected", "an item of this grant has not arrived at the hub yet").At("store")
-		}
+	if err := q.check(l); err != nil {
+		return Snapshot{}, err
 	}
 	if err := read(tx, snap.Head, l); err != nil {
 		return Snapshot{}, err
@@ -86,16 +84,6 @@ func (s *Store) Rows(ctx context.Context, d authz.Decision, q Query, after strin
 	return s.inSnapshot(ctx, d, authz.DataPull, q, func(tx pgx.Tx, _ Head, l Layout) error {
 		args := append(q.Args[:len(q.Args):len(q.Args)], after, limit)
 		sql := fmt.Sprintf("SELECT %s FROM %s WHERE %s _key > $%d ORDER BY _key LIMIT $%d", q.list(), l.Name(), q.and(), len(args)-1, len(args))
-		return visitRows(ctx, tx, sql, args, visit)
-	})
-}
-
-// Lookup reads the rows with these keys, in key order. Keys outside Where are as absent as keys that do not exist.
-// action is what the caller was allowed: data.pull or data.verify.
-func (s *Store) Lookup(ctx context.Context, d authz.Decision, action authz.Action, q Query, keys []string, visit func(Record) error) (Snapshot, error) {
-	return s.inSnapshot(ctx, d, action, q, func(tx pgx.Tx, _ Head, l Layout) error {
-		args := append(q.Args[:len(q.Args):len(q.Args)], keys)
-		sql := fmt.Sprintf("SELECT %s FROM %s WHERE %s _key = ANY ($%d::text[]) ORDER BY _key", q.list(), l.Name(), q.and(), len(args))
 		return visitRows(ctx, tx, sql, args, visit)
 	})
 }

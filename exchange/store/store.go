@@ -1,12 +1,15 @@
 package store
 
 import (
+	"sync"
+
 	"github.com/shuqiao/shuqiao/internal/db"
 )
 
 // Store reads and writes the rows of all resources.
 type Store struct {
-	db *db.DB
+	db      *db.DB
+	layouts sync.Map // Resource to the Layout that was active when it was last looked for.
 }
 
 // New returns the store that lies in schema store of d.

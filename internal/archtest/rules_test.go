@@ -19,7 +19,7 @@ var domain = []string{
 
 // below holds the domain rooms that the engine's inner rooms stand on.
 var below = []string{
-	"audit", "authz", "authz/identity", "catalog", "catalog/codes", "catalog/mask", "exchange/transform", "sharing",
+	"audit", "authz", "authz/identity", "catalog", "catalog/calendar", "catalog/codes", "catalog/mask", "exchange/transform", "sharing",
 	"sharing/filter",
 }
 
@@ -74,6 +74,7 @@ var rooms = map[string][]string{
 	"internal/demo":          join(foundation, []string{"api/client", "internal/demo/*", "internal/pglocal"}),
 	"internal/demo/*":        {},
 	"internal/archtest":      {},
+	"internal/hub":           {anything},
 	"internal/hubtest":       {anything, "internal/pgtest"},
 	"internal/pgtest":        {"internal/pglocal", "migrations"},
 	"internal/pgtest/withpg": {"internal/pgtest"},
@@ -87,7 +88,7 @@ var testSupport = []string{"authz/authztest", "connectors/connectortest", "inter
 
 // forTests is what test files of every room may import besides their room's list: real parts to test against.
 var forTests = []string{
-	"api/client", "authz/authztest", "connectors", "connectors/*", "internal/fault", "internal/hubtest", "internal/pglocal", "internal/pgtest",
+	"api/client", "authz/authztest", "catalog/calendar", "connectors", "connectors/*", "internal/fault", "internal/hubtest", "internal/pglocal", "internal/pgtest",
 	"internal/secret", "migrations",
 }
 

@@ -146,6 +146,9 @@ func (d *DB) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 	if err := fn(tx); err != nil {
 		return retryable(err)
 	}
+	if err := runBeforeCommit(ctx, tx); err != nil {
+		return retryable(err)
+	}
 	for _, step := range tx.last {
 		if err := step.run(ctx, tx); err != nil {
 			return retryable(fmt.Errorf("closing transaction (%s): %w", step.name, err))

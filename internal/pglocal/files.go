@@ -208,3 +208,22 @@ func shortHash(dir string) string {
 	sum := sha256.Sum256([]byte(dir))
 	return hex.EncodeToString(sum[:8])
 }
+
+// RunningURL is Cluster.SocketURL of the server that somebody else runs for a data folder now, by what its last start noted.
+// Nobody is locked out and nothing is started: a server that does not run shows when one connects. It returns an error
+// matching ErrNotRunning when none was ever started.
+func RunningURL(dir, db string) (string, error) {
+	last, err := readLastStart(dir)
+	if err != nil {
+		return "", err
+	}
+	if last.Port == 0 {
+		return "", ErrNotRunning
+	}
+	password, err := os.ReadFile(filepath.Join(dir, "postgres", "password"))
+	if err != nil {
+		return "", fmt.Errorf("reading the private PostgreSQL's password: %w", err)
+	}
+	c := Cluster{port: last.Port, socketDir: last.SocketDir, password: strings.TrimSpace(string(password))}
+	return c.SocketURL(db), nil
+}

@@ -1,0 +1,64 @@
+package client
+
+import (
+	"context"
+	"net/http"
+)
+
+// CreateRequest drafts a sharing request.
+func (c *Client) CreateRequest(ctx context.Context, a Application, changes ...Change) (Request, error) {
+	return fetch[Request](ctx, c, http.MethodPost, "/requests", a, changes...)
+}
+
+// Request returns one request.
+func (c *Client) Request(ctx context.Context, id string) (Request, error) {
+	return fetch[Request](ctx, c, http.MethodGet, "/requests/"+id, nil)
+}
+
+// Requests lists the requests the caller may see.
+func (c *Client) Requests(ctx context.Context) ([]Request, error) {
+	return All[Request](ctx, c, "/requests")
+}
+
+// MoveRequest takes one step that needs no reason: submit, sign or accept.
+func (c *Client) MoveRequest(ctx context.Context, id, step string, changes ...Change) (Request, error) {
+	return fetch[Request](ctx, c, http.MethodPost, "/requests/"+id+"/"+step, nil, changes...)
+}
+
+// MoveRequestFor takes one step that needs a reason: return, withdraw or supplement.
+func (c *Client) MoveRequestFor(ctx context.Context, id, step, why string, changes ...Change) (Request, error) {
+	return fetch[Request](ctx, c, http.MethodPost, "/requests/"+id+"/"+step, reason{why}, changes...)
+}
+
+// Approve grants a request on its terms as narrowed by the conditions.
+func (c *Client) Approve(ctx context.Context, id string, conditions Conditions, changes ...Change) (Request, error) {
+	return fetch[Request](ctx, c, http.MethodPost, "/requests/"+id+"/approve", conditions, changes...)
+}
+
+// Refuse answers a request with code and reason.
+func (c *Client) Refuse(ctx context.Context, id, code, why string, changes ...Change) (Request, error) {
+	return fetch[Request](ctx, c, http.MethodPost, "/requests/"+id+"/refuse", map[string]string{"code": code, "reason": why}, changes...)
+}
+
+// Grant returns one grant.
+func (c *Client) Grant(ctx context.Context, id string) (Grant, error) {
+	return fetch[Grant](ctx, c, http.MethodGet, "/grants/"+id, nil)
+}
+
+// Grants lists the grants the caller may see.
+func (c *Client) Grants(ctx context.Context) ([]Grant, error) { return All[Grant](ctx, c, "/grants") }
+
+// Suspend stops a grant: every node refuses within a second of the commit.
+func (c *Client) Suspend(ctx context.Context, id, why string, changes ...Change) (Grant, error) {
+	return fetch[Grant](ctx, c, http.MethodPost, "/grants/"+id+"/suspend", reason{why}, changes...)
+}
+
+// Resume lets a suspended grant be used again.
+func (c *Client) Resume(ctx context.Context, id, why string, changes ...Change) (Grant, error) {
+	return fetch[Grant](ctx, c, http.MethodPost, "/grants/"+id+"/resume", reason{why}, changes...)
+}
+
+// Terminate ends a grant for good.
+func (c *Client) Terminate(ctx context.Context, id, why string, filing Filing, changes ...Change) (Grant, error) {
+	return fetch[Grant](ctx, c, http.MethodPost, "/grants/"+id+"/terminate", map[string]any{"reason": why, "filing": filing}, changes...)
+}

@@ -1,0 +1,271 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+
+	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/exchange/pull"
+	"github.com/shuqiao/shuqiao/internal/fault"
+)
+
+// ndjson is the media type of streams.
+const ndjson = "application/x-ndjson"
+
+// verifyLimit is the largest body of claims: 100 keys with their values.
+const verifyLimit = 1 << 20
+
+// The pull routes carry the load and are plain gin handlers: huma's binding costs more than the answer. Their descriptions
+// are written by hand.
+func (a *API) dataRoutes() {
+	a.data(http.MethodGet, "/data/{resource}/rows", "A page of current rows in key order, or all of them as a stream (Accept: application/x-ndjson)",
+		authz.DataPull, []string{"limit", "cursor", "items", "filter"}, a.rows)
+	a.data(http.MethodGet, "/data/{resource}/rows/{key}", "One row by its key (parts of a composite key joined by ~1, ~ written ~0)",
+		authz.DataPull, []string{"items"}, a.row)
+	a.data(http.MethodGet, "/data/{resource}/changes", "Inserts, updates and deletes since a cursor",
+		authz.DataPull, []string{"limit", "cursor", "items", "filter"}, a.changes)
+	a.data(http.MethodPost, "/data/{resource}/verify", "Check claims; values are not disclosed",
+		authz.DataVerify, nil, a.verify)
+	a.data(http.MethodGet, "/data/{resource}/schema", "The granted items",
+		authz.DataPull, nil, a.schema)
+}
+
+// puller answers one pull call. An error it returns is answered as a problem.
+type puller func(c *gin.Context, client authz.Principal, call pull.Call, query url.Values) (*pull.Page, error)
+
+// data registers a pull route with its description.
+func (a *API) data(method, path, summary string, action authz.Action, parameters []string, answer puller) {
+	r := Route{Method: method, Path: base + path, Access: ByClient, Action: action, Summary: summary, Limit: verifyLimit}
+	mode := path[strings.LastIndex(path, "/")+1:]
+	if mode == "{key}" {
+		mode = "row"
+	}
+	op := a.plain(r, func(c *gin.Context) {
+		page, err := a.pull(c, r, parameters, answer)
+		if err != nil {
+			p := a.problemFor(c.Request.Context(), err)
+			a.metrics.pulls.WithLabelValues(mode, p.Code).Inc()
+			a.writeProblem(c, err)
+			return
+		}
+		a.metrics.pulls.WithLabelValues(mode, "ok").Inc()
+		if page == nil {
+			return
+		}
+		a.metrics.rows.WithLabelValues(mode).Add(float64(page.Rows))
+		h := c.Writer.Header()
+		if page.EvidenceID != uuid.Nil {
+			h.Set("X-Evidence-Id", page.EvidenceID.String())
+		}
+		h.Set("X-Content-Digest", page.Digest)
+		limitHeaders(h, page.Limits)
+		h.Set("Content-Length", strconv.Itoa(len(page.Body)))
+		c.Data(http.StatusOK, "application/json", page.Body)
+	})
+	op.Parameters = dataParameters(path, parameters)
+	if method == http.MethodPost {
+		op.RequestBody = &huma.RequestBody{
+			Required: true,
+			Content:  map[string]*huma.MediaType{"application/json": {Schema: a.claimsSchema()}},
+		}
+	}
+	op.Responses["200"] = &huma.Response{
+		Description: summary,
+		Headers: map[string]*huma.Param{
+			"X-Evidence-Id":     {Description: "Id of the usage record.", Schema: &huma.Schema{Type: "string"}},
+			"X-Content-Digest":  {Description: "sha-256=:<base64>: of the body; a trailer on streams.", Schema: &huma.Schema{Type: "string"}},
+			"X-Quota-Remaining": {Description: "Rows left in the quota period.", Schema: &huma.Schema{Type: "integer"}},
+		},
+		Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: "object", AdditionalProperties: true}}},
+	}
+	if mode == "rows" {
+		op.Responses["200"].Content[ndjson] = &huma.MediaType{Schema: &huma.Schema{Type: "string"}}
+	}
+}
+
+// pull admits the caller, reads what every call says about itself and hands over to answer.
+func (a *API) pull(c *gin.Context, r Route, parameters []string, answer puller) (*pull.Page, error) {
+	p, err := a.admit(c.Request, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.readBody(c, r); err != nil {
+		return nil, err
+	}
+	query, err := rawQuery(c.Request)
+	if err != nil {
+		return nil, err
+	}
+	for name, values := range query {
+		known := false
+		for _, parameter := range parameters {
+			known = known || name == parameter
+		}
+		if !known || len(values) > 1 {
+			return nil, fault.InvalidFields([]fault.Field{{
+				Name: "query", Code: "unknown_field", Message: "this route takes each of these once: " + strings.Join(parameters, ", "),
+			}})
+		}
+	}
+	var grant uuid.UUID
+	if header := c.GetHeader("X-Grant"); header != "" {
+		if grant, err = parseID("X-Grant", header); err != nil {
+			return nil, err
+		}
+	}
+	return answer(c, p, pull.Call{
+		Resource:   pathValue(c, "resource"),
+		GrantID:    grant,
+		Purpose:    c.GetHeader("X-Purpose"),
+		CaseNumber: c.GetHeader("X-Case-Number"),
+		RequestID:  requestIDOf(c.Request.Context()),
+	}, query)
+}
+
+// pathValue returns a path parameter decoded. Paths with escapes are matched as they were sent.
+func pathValue(c *gin.Context, name string) string {
+	value := c.Param(name)
+	if c.Request.URL.RawPath == "" {
+		return value
+	}
+	decoded, err := url.PathUnescape(value)
+	if err != nil {
+		return value
+	}
+	return decoded
+}
+
+func (a *API) rows(c *gin.Context, client authz.Principal, call pull.Call, query url.Values) (*pull.Page, error) {
+	limit, err := limitOf(query)
+	if err != nil {
+		return nil, err
+	}
+	r := pull.RowsRequest{Call: call, Limit: limit, Cursor: query.Get("cursor"), Items: itemsOf(query), Filter: filterOf(query)}
+	if accepts(c.GetHeader("Accept"), ndjson) {
+		return nil, a.stream(c, client, r)
+	}
+	return a.opt.Pull.Rows(c.Request.Context(), client, r)
+}
+
+func (a *API) row(c *gin.Context, client authz.Principal, call pull.Call, query url.Values) (*pull.Page, error) {
+	return a.opt.Pull.Row(c.Request.Context(), client, pull.RowRequest{Call: call, Key: pathValue(c, "key"), Items: itemsOf(query)})
+}
+
+func (a *API) changes(c *gin.Context, client authz.Principal, call pull.Call, query url.Values) (*pull.Page, error) {
+	limit, err := limitOf(query)
+	if err != nil {
+		return nil, err
+	}
+	return a.opt.Pull.Changes(c.Request.Context(), client, pull.ChangesRequest{
+		Call: call, Limit: limit, Cursor: query.Get("cursor"), Items: itemsOf(query), Filter: filterOf(query),
+	})
+}
+
+// claims is the body of verify.
+type claims struct {
+	Claims []pull.Claim `json:"claims" maxItems:"100"`
+}
+
+func (a *API) verify(c *gin.Context, client authz.Principal, call pull.Call, _ url.Values) (*pull.Page, error) {
+	raw, _ := c.Get(bodyKey)
+	body, _ := raw.([]byte)
+	decoder := json.NewDecoder(strings.NewReader(string(body)))
+	decoder.DisallowUnknownFields()
+	var in claims
+	if err := decoder.Decode(&in); err != nil || decoder.More() {
+		return nil, fault.InvalidFields([]fault.Field{{
+			Name: "claims", Code: "malformed", Message: `send {"claims":[{"key":"…","items":{"<identifier>":<value>}}]}`,
+		}})
+	}
+	return a.opt.Pull.Verify(c.Request.Context(), client, pull.VerifyRequest{Call: call, Claims: in.Claims})
+}
+
+func (a *API) schema(c *gin.Context, client authz.Principal, call pull.Call, _ url.Values) (*pull.Page, error) {
+	return a.opt.Pull.Schema(c.Request.Context(), client, call)
+}
+
+func limitOf(query url.Values) (int, error) {
+	text := query.Get("limit")
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, fault.InvalidFields([]fault.Field{{Name: "limit", Code: "out_of_range", Message: "send a whole number from 1 up"}})
+	}
+	return n, nil
+}
+
+func itemsOf(query url.Values) []string {
+	text := query.Get("items")
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, ",")
+}
+
+func filterOf(query url.Values) json.RawMessage {
+	text := query.Get("filter")
+	if text == "" {
+		return nil
+	}
+	return json.RawMessage(text)
+}
+
+// accepts reports whether an Accept header names a media type, with a weight above 0.
+func accepts(header, media string) bool {
+	for _, part := range strings.Split(header, ",") {
+		name, parameters, _ := strings.Cut(part, ";")
+		if strings.EqualFold(strings.TrimSpace(name), media) {
+			return strings.ReplaceAll(parameters, " ", "") != "q=0"
+		}
+	}
+	return false
+}
+
+// limitHeaders says what is left of rate and quota.
+func limitHeaders(h http.Header, l pull.Limits) {
+	if l.Calls > 0 {
+		h.Set("RateLimit-Limit", strconv.Itoa(l.Calls))
+		h.Set("RateLimit-Remaining", strconv.Itoa(l.CallsLeft))
+		h.Set("RateLimit-Reset", strconv.Itoa(int((l.Reset+999_999_999)/1_000_000_000)))
+	}
+	if l.Quota {
+		h.Set("X-Quota-Remaining", strconv.FormatInt(l.QuotaLeft, 10))
+	}
+}
+
+// dataParameters describes the parameters of a pull route.
+func dataParameters(path string, query []string) []*huma.Param {
+	texts := map[string]string{
+		"limit": "Most rows to return.", "cursor": "next_cursor of the page before, or changes_cursor.",
+		"items": "Identifiers of granted items, separated by commas; all when not given.", "filter": "A row filter as JSON.",
+	}
+	text := &huma.Schema{Type: "string"}
+	out := []*huma.Param{{Name: "resource", In: "path", Required: true, Schema: text, Description: "Id of the resource, or its code with / written -."}}
+	if strings.HasSuffix(path, "{key}") {
+		out = append(out, &huma.Param{Name: "key", In: "path", Required: true, Schema: text, Description: "Clear key of the row."})
+	}
+	for _, name := range query {
+		schema := text
+		if name == "limit" {
+			schema = &huma.Schema{Type: "integer"}
+		}
+		out = append(out, &huma.Param{Name: name, In: "query", Schema: schema, Description: texts[name]})
+	}
+	for _, header := range []string{"X-Grant", "X-Purpose", "X-Case-Number"} {
+		out = append(out, &huma.Param{Name: header, In: "header", Schema: text})
+	}
+	return out
+}
+
+func (a *API) claimsSchema() *huma.Schema {
+	return huma.SchemaFromType(a.huma.OpenAPI().Components.Schemas, typeOf[claims]())
+}

@@ -1,0 +1,149 @@
+package api
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/catalog"
+	"github.com/shuqiao/shuqiao/internal/fault"
+)
+
+// DirectoryFilter narrows a search in the directory.
+type DirectoryFilter struct {
+	Text         string    `query:"q" maxLength:"200" doc:"Part of name, summary, code or an item."`
+	BaseDatabase string    `query:"base_database" maxLength:"64"`
+	Department   uuid.UUID `query:"department_id"`
+	ShareType    string    `query:"share_type" maxLength:"16"`
+	UpdateCycle  string    `query:"update_cycle" maxLength:"16"`
+	State        string    `query:"state" maxLength:"16" doc:"published when not given; others show what the caller may see of them."`
+}
+
+func (f DirectoryFilter) query() catalog.Query {
+	return catalog.Query{
+		Text: f.Text, BaseDatabase: f.BaseDatabase, DepartmentID: f.Department, ShareType: catalog.ShareType(f.ShareType),
+		UpdateCycle: catalog.UpdateCycle(f.UpdateCycle), State: catalog.State(f.State),
+	}
+}
+
+type directoryInput struct {
+	PageInput
+	DirectoryFilter
+}
+
+type facetsInput struct{ DirectoryFilter }
+
+type newResourceInput struct {
+	Template string `query:"template" maxLength:"64" doc:"Name of a template to start from; what the body states takes precedence."`
+	Body     catalog.Metadata
+}
+
+type draftInput struct {
+	MoveInput
+	Body catalog.Metadata
+}
+
+type versionPathInput struct {
+	IDInput
+	Number int `path:"number" minimum:"1" maximum:"1000000"`
+}
+
+type offlineInput struct {
+	MoveInput
+	Body struct {
+		Reason  string                 `json:"reason" maxLength:"2000"`
+		Request catalog.OfflineRequest `json:"request"`
+	}
+}
+
+type consentInput struct {
+	MoveInput
+	Body struct {
+		By       string `json:"by" doc:"The head of the provider's sharing office."`
+		Date     string `json:"date" doc:"YYYY-MM-DD"`
+		Document string `json:"document"`
+	}
+}
+
+// review is what a reviewer is shown beside a version.
+type review struct {
+	Blocks   []fault.Field `json:"blocks"`
+	Warnings []fault.Field `json:"warnings"`
+}
+
+func (a *API) resourceRoutes() {
+	s := a.opt.Catalog
+	handle(a, get("/resources", "Search the directory", authz.ResourceRead), func(ctx context.Context, p authz.Principal, in *directoryInput) (list[catalog.Entry], error) {
+		return newList(s.Search(ctx, p, in.query(), in.page()))
+	})
+	handle(a, get("/resources/facets", "Counts to narrow a search by", authz.ResourceRead), func(ctx context.Context, p authz.Principal, in *facetsInput) (catalog.Facets, error) {
+		return s.Facets(ctx, p, in.query())
+	})
+	handle(a, create("/resources", "Compile an entry, as a draft", authz.ResourceCompile), func(ctx context.Context, p authz.Principal, in *newResourceInput) (catalog.Resource, error) {
+		if in.Template != "" {
+			return s.CreateFromTemplate(ctx, p, in.Template, in.Body)
+		}
+		return s.CreateResource(ctx, p, in.Body)
+	})
+	handle(a, get("/resources/{id}", "One entry", authz.ResourceRead), func(ctx context.Context, p authz.Principal, in *IDInput) (catalog.Resource, error) {
+		return s.Get(ctx, p, in.ID)
+	})
+	handle(a, put("/resources/{id}/draft", "Replace what the draft states", authz.ResourceCompile), func(ctx context.Context, p authz.Principal, in *draftInput) (catalog.Resource, error) {
+		version, err := in.version()
+		if err != nil {
+			return catalog.Resource{}, err
+		}
+		return s.EditDraft(ctx, p, in.ID, version, in.Body)
+	})
+	handleEmpty(a, del("/resources/{id}/draft", "Discard the draft", authz.ResourceCompile), func(ctx context.Context, p authz.Principal, in *MoveInput) error {
+		version, err := in.version()
+		if err != nil {
+			return err
+		}
+		return s.DiscardDraft(ctx, p, in.ID, version)
+	})
+	handle(a, get("/resources/{id}/versions", "Versions of an entry", authz.ResourceRead), func(ctx context.Context, p authz.Principal, in *IDInput) (list[catalog.Version], error) {
+		versions, err := s.Versions(ctx, p, in.ID)
+		return newList(versions, "", err)
+	})
+	handleMove(a, create("/resources/{id}/versions", "Begin a new version beside the published one", authz.ResourceCompile), s.StartVersion)
+	handle(a, get("/resources/{id}/versions/{number}", "One version", authz.ResourceRead), func(ctx context.Context, p authz.Principal, in *versionPathInput) (catalog.Resource, error) {
+		return s.GetVersion(ctx, p, in.ID, in.Number)
+	})
+	handle(a, get("/resources/{id}/history", "Review history", authz.ResourceReadDraft), func(ctx context.Context, p authz.Principal, in *IDInput) (list[catalog.HistoryEntry], error) {
+		steps, err := s.History(ctx, p, in.ID)
+		return newList(steps, "", err)
+	})
+	handle(a, get("/resources/{id}/review", "What blocks the newest version, and what to look at", authz.ResourceReadDraft), func(ctx context.Context, p authz.Principal, in *IDInput) (review, error) {
+		blocks, warnings, err := s.Review(ctx, p, in.ID)
+		return review{Blocks: blocks, Warnings: warnings}, err
+	})
+	handleMove(a, post("/resources/{id}/submit", "Submit to the department's review", authz.ResourceSubmit), s.Submit)
+	handleMove(a, post("/resources/{id}/recall", "Take back out of the department's review", authz.ResourceRecall), s.Recall)
+	handleMove(a, post("/resources/{id}/approve", "Pass the department's review", authz.ResourceApprove), s.Approve)
+	handleReason(a, post("/resources/{id}/return-dept", "Return out of the department's review", authz.ResourceReturnDept), s.ReturnDept)
+	handleReason(a, post("/resources/{id}/return", "Return out of the authority's review", authz.ResourceReturn), s.Return)
+	handleMove(a, post("/resources/{id}/publish", "Publish", authz.ResourcePublish), s.Publish)
+	handle(a, post("/resources/{id}/take-offline", "Hide on the provider's request", authz.ResourceTakeOffline), func(ctx context.Context, p authz.Principal, in *offlineInput) (catalog.Resource, error) {
+		version, err := in.version()
+		if err != nil {
+			return catalog.Resource{}, err
+		}
+		return s.TakeOffline(ctx, p, in.ID, version, in.Body.Reason, in.Body.Request)
+	})
+	handleMove(a, post("/resources/{id}/republish", "Make visible again", authz.ResourceRepublish), s.Republish)
+	handleReason(a, post("/resources/{id}/revoke", "End an offline entry for good", authz.ResourceRevoke), s.Revoke)
+	handle(a, put("/resources/{id}/consent", "Record the provider's standing consent", authz.ResourceConsent), func(ctx context.Context, p authz.Principal, in *consentInput) (catalog.Resource, error) {
+		version, err := in.version()
+		if err != nil {
+			return catalog.Resource{}, err
+		}
+		return s.RecordConsent(ctx, p, in.ID, version, catalog.StandingConsent{By: in.Body.By, Date: in.Body.Date, Document: in.Body.Document})
+	})
+	handleReason(a, post("/resources/{id}/withdraw-consent", "End the standing consent", authz.ResourceConsent), s.WithdrawConsent)
+	handle(a, get("/templates", "Templates to compile from", authz.ResourceRead), func(_ context.Context, _ authz.Principal, _ *noInput) (list[catalog.Template], error) {
+		all, err := catalog.Templates()
+		return newList(all, "", err)
+	})
+}

@@ -1,0 +1,31 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+)
+
+// sendBuffer is how much unsent data the kernel keeps per connection; Linux doubles what it is asked for. Default buffers
+// hold megabytes, which would still reach a caller after its grant was suspended.
+const sendBuffer = 32 << 10
+
+// NewServer returns a server for the contract with its time limits, to be used with any listener.
+func NewServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    headerBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			if tcp, ok := c.(*net.TCPConn); ok {
+				_ = tcp.SetWriteBuffer(sendBuffer)
+			}
+			return ctx
+		},
+	}
+}

@@ -1,0 +1,75 @@
+package api
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/catalog"
+)
+
+type sourceListInput struct {
+	PageInput
+	Department uuid.UUID `query:"department_id" doc:"The caller's own when not given."`
+}
+
+type newSourceInput struct{ Body catalog.SourceInput }
+
+type sourceChangeInput struct {
+	MoveInput
+	Body catalog.SourceInput
+}
+
+type tablesInput struct {
+	IDInput
+	Limit int `query:"limit" minimum:"1" maximum:"10000"`
+}
+
+type describeInput struct {
+	IDInput
+	Object string `query:"object" maxLength:"300" required:"true" doc:"As /tables names it."`
+}
+
+func (a *API) sourceRoutes() {
+	s := a.opt.Catalog
+	handle(a, get("/sources", "List sources of a department", authz.SourceRead), func(ctx context.Context, p authz.Principal, in *sourceListInput) (list[catalog.Source], error) {
+		department := in.Department
+		if department == uuid.Nil {
+			department = p.Department
+		}
+		return newList(s.Sources(ctx, p, department, in.page()))
+	})
+	handle(a, create("/sources", "Register a connection; credentials are sealed", authz.SourceWrite), func(ctx context.Context, p authz.Principal, in *newSourceInput) (catalog.Source, error) {
+		return s.CreateSource(ctx, p, in.Body)
+	})
+	handle(a, get("/sources/{id}", "One source, without secrets", authz.SourceRead), func(ctx context.Context, p authz.Principal, in *IDInput) (catalog.Source, error) {
+		return s.Source(ctx, p, in.ID)
+	})
+	handle(a, put("/sources/{id}", "Change a source; secrets left out stay", authz.SourceWrite), func(ctx context.Context, p authz.Principal, in *sourceChangeInput) (catalog.Source, error) {
+		version, err := in.version()
+		if err != nil {
+			return catalog.Source{}, err
+		}
+		return s.UpdateSource(ctx, p, in.ID, version, in.Body)
+	})
+	handle(a, post("/sources/{id}/probe", "Connect and say what answers", authz.SourceProbe), func(ctx context.Context, p authz.Principal, in *IDInput) (catalog.ProbeResult, error) {
+		return s.Probe(ctx, p, in.ID)
+	})
+	handle(a, get("/sources/{id}/tables", "What the source holds that can be mounted", authz.SourceProbe), limited(s.Tables))
+	handle(a, get("/sources/{id}/describe", "Columns and key of one object", authz.SourceProbe), ofObject(s.Describe))
+}
+
+// limited and ofObject pass on answers of types that belong to the connectors, which this package does not import.
+func limited[T any](fn func(ctx context.Context, p authz.Principal, id uuid.UUID, limit int) ([]T, error)) func(context.Context, authz.Principal, *tablesInput) (list[T], error) {
+	return func(ctx context.Context, p authz.Principal, in *tablesInput) (list[T], error) {
+		items, err := fn(ctx, p, in.ID, in.Limit)
+		return newList(items, "", err)
+	}
+}
+
+func ofObject[T any](fn func(ctx context.Context, p authz.Principal, id uuid.UUID, object string) (T, error)) func(context.Context, authz.Principal, *describeInput) (T, error) {
+	return func(ctx context.Context, p authz.Principal, in *describeInput) (T, error) {
+		return fn(ctx, p, in.ID, in.Object)
+	}
+}

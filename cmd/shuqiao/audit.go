@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/shuqiao/shuqiao/audit"
+	"github.com/shuqiao/shuqiao/internal/fault"
+)
+
+type auditCommand struct {
+	Verify auditVerify `cmd:"" help:"Read the whole log and look for contradictions. Works beside a running hub."`
+}
+
+type auditVerify struct {
+	settings
+	VerifierKeys []string `name:"verifier-key" help:"Key that checkpoints must be signed by; may be given several times." placeholder:"KEY"`
+	Checkpoints  []string `name:"checkpoint" help:"File with a checkpoint that was kept elsewhere; may be given several times." type:"existingfile" placeholder:"FILE"`
+}
+
+// Run prints what was read and every problem. It returns an error when there is a problem.
+func (c *auditVerify) Run(t *terminal) error {
+	cfg, log, err := t.load(c.flags())
+	if err != nil {
+		return err
+	}
+	published := make([]string, 0, len(c.Checkpoints))
+	for _, path := range c.Checkpoints {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return fault.New(fault.Invalid, "checkpoint_file", "a checkpoint file cannot be read: %s", path).Wrap(err)
+		}
+		published = append(published, string(raw))
+	}
+	d, closeAll, err := openDatabase(t, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	report, err := audit.Verify(t.ctx, d.Pool, audit.VerifyOptions{VerifierKeys: c.VerifierKeys, Published: published})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(t.out, "%s, %d sealed, %d waiting; %s; %s\n", plural(report.Events, "event", "events"), report.Leaves,
+		report.Pending, plural(report.Usage, "usage record", "usage records"), plural(report.Checkpoints, "checkpoint", "checkpoints"))
+	if report.OK() {
+		fmt.Fprintf(t.out, "OK: nothing contradicts. Root %s\n", report.Root)
+		return nil
+	}
+	for _, p := range report.Problems {
+		fmt.Fprintln(t.out, "PROBLEM: "+strings.TrimSpace(p.String()))
+	}
+	return fmt.Errorf("%w: %s found", errNotVerified, plural(report.Found, "problem", "problems"))
+}
+
+type versionCommand struct{}
+
+func (versionCommand) Run(t *terminal) error {
+	fmt.Fprintln(t.out, "shuqiao "+version)
+	return nil
+}

@@ -1,0 +1,114 @@
+// Command shuqiao is the hub: one binary that serves, migrates and verifies.
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/shuqiao/shuqiao/internal/config"
+	"github.com/shuqiao/shuqiao/internal/fault"
+)
+
+// version is set when a release is built.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// commands is the command line.
+type commands struct {
+	ConfigFile string `name:"config" help:"Settings file with one KEY=value a line." type:"path" placeholder:"FILE"`
+
+	Serve   serveCommand   `cmd:"" help:"Run the hub until it is told to stop."`
+	Demo    demoCommand    `cmd:"" help:"Show the hub at work: make up a city, play a story on it, go on serving."`
+	Setup   setupCommand   `cmd:"" help:"Create the sharing authority and the first four accounts of an empty hub."`
+	Migrate migrateCommand `cmd:"" help:"Change or show the database schema."`
+	Audit   auditCommand   `cmd:"" help:"Check the evidence."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// settings are the options that every command with a hub or database takes. Empty ones are not given.
+type settings struct {
+	DatabaseURL string `name:"database-url" help:"PostgreSQL database of the hub; without one, the private PostgreSQL of the data folder." placeholder:"URL"`
+	DataDir     string `name:"data-dir" help:"Folder for keys and the private PostgreSQL." placeholder:"DIR"`
+	LogLevel    string `name:"log-level" help:"Least level that is logged: debug, info, warn or error." placeholder:"LEVEL"`
+	LogFormat   string `name:"log-format" help:"Form of log lines: text or json." placeholder:"FORM"`
+}
+
+func (s settings) flags() map[string]string {
+	return given(map[string]string{
+		"database-url": s.DatabaseURL, "data-dir": s.DataDir, "log-level": s.LogLevel, "log-format": s.LogFormat,
+	})
+}
+
+// given leaves out what is empty.
+func given(flags map[string]string) map[string]string {
+	for key, value := range flags {
+		if value == "" {
+			delete(flags, key)
+		}
+	}
+	return flags
+}
+
+// terminal is what commands work with besides their own flags.
+type terminal struct {
+	ctx     context.Context
+	out     io.Writer
+	err     io.Writer
+	environ []string
+	file    string
+}
+
+// load reads the settings in force and makes the log that goes to standard error.
+func (t *terminal) load(flags map[string]string) (config.Config, *slog.Logger, error) {
+	cfg, err := config.Load(config.Sources{File: t.file, Environ: t.environ, Flags: flags})
+	if err != nil {
+		return config.Config{}, nil, err
+	}
+	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+	var handler slog.Handler = slog.NewTextHandler(t.err, options)
+	if cfg.LogFormat == config.LogJSON {
+		handler = slog.NewJSONHandler(t.err, options)
+	}
+	log := slog.New(handler)
+	for _, warning := range cfg.Warnings {
+		log.Warn(warning)
+	}
+	return cfg, log, nil
+}
+
+// run carries one command line out and returns the exit code.
+func run(ctx context.Context, args, environ []string, out, errOut io.Writer) int {
+	var cli commands
+	exited, code := false, 0
+	parser, err := kong.New(&cli,
+		kong.Name("shuqiao"),
+		kong.Description("Shuqiao (数桥): a government data-sharing exchange hub."),
+		kong.Writers(out, errOut),
+		kong.Exit(func(c int) { exited, code = true, c }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		return fail(errOut, err)
+	}
+	command, err := parser.Parse(args)
+	if exited {
+		return code
+	}
+	if err != nil {
+		return fail(errOut, fault.New(fault.Invalid, "usage", "%s; see shuqiao --help", err.Error()))
+	}
+	t := &terminal{ctx: ctx, out: out, err: errOut, environ: environ, file: cli.ConfigFile}
+	return fail(errOut, command.Run(t))
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/shuqiao/shuqiao/internal/hub"
+)
+
+type serveCommand struct {
+	settings
+	Listen       string `help:"Address of the API and the console, as host:port." placeholder:"HOST:PORT"`
+	Role         string `help:"What this node does: all, api or worker." placeholder:"ROLE"`
+	Workers      string `help:"How many runs this node carries out at the same time." placeholder:"N"`
+	NodeTakeover string `name:"node-takeover" help:"How long a node may be silent before others take over its runs." placeholder:"DURATION"`
+}
+
+// Run serves until the context ends. The line "listening on <url>" on standard output says that it serves.
+func (c *serveCommand) Run(t *terminal) error {
+	flags := c.flags()
+	for key, value := range given(map[string]string{
+		"listen": c.Listen, "role": c.Role, "workers": c.Workers, "node-takeover": c.NodeTakeover,
+	}) {
+		flags[key] = value
+	}
+	cfg, log, err := t.load(flags)
+	if err != nil {
+		return err
+	}
+	p, err := hub.Open(t.ctx, hub.Options{Config: cfg, Version: version, Log: log})
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	empty, err := p.Identity.NeedsSetup(t.ctx)
+	if err != nil {
+		return err
+	}
+	go func() {
+		<-p.Ready()
+		fmt.Fprintf(t.out, "listening on %s\n", p.URL())
+		if empty {
+			fmt.Fprintln(t.out, "This hub has no users yet. In another terminal, with the same --data-dir or --database-url, run:")
+			fmt.Fprintln(t.out, "  shuqiao setup --name 示例市数据局 --uscc <credit code> --division <6 digits> --level city")
+		}
+	}()
+	return p.Run(t.ctx)
+}

@@ -1,0 +1,88 @@
+package hub
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// figures collects what the database knows when Prometheus asks. Every node reports the same figures of the cluster, but
+// for the policy lease, which is its own.
+type figures struct {
+	p       *Program
+	runs    *prometheus.Desc
+	fires   *prometheus.Desc
+	overdue *prometheus.Desc
+	unseal  *prometheus.Desc
+	lease   *prometheus.Desc
+	applied *prometheus.Desc
+	up      *prometheus.Desc
+}
+
+func newFigures(p *Program) *figures {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("shuqiao_"+name, help, labels, nil)
+	}
+	return &figures{
+		p:       p,
+		runs:    desc("runs", "Runs by kind and state.", "kind", "state"),
+		fires:   desc("fires", "Rows of the ledger of due times, by outcome.", "outcome"),
+		overdue: desc("schedule_overdue_seconds", "Age of the oldest overdue schedule."),
+		unseal:  desc("unsealed_event_seconds", "Age of the oldest event that waits to be sealed."),
+		lease:   desc("policy_lease_age_seconds", "Time since the policy of this node was last confirmed to be current."),
+		applied: desc("policy_applied", "Number of the newest policy change applied on this node."),
+		up:      desc("database_up", "Whether the database answered this collection."),
+	}
+}
+
+// Describe says what Collect sends.
+func (f *figures) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{f.runs, f.fires, f.overdue, f.unseal, f.lease, f.applied, f.up} {
+		ch <- d
+	}
+}
+
+// Collect asks the database, for at most two seconds.
+func (f *figures) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	gauge(f.lease, (leaseLength - f.p.Follower.LeaseLeft()).Seconds())
+	gauge(f.applied, float64(f.p.Follower.Applied()))
+	up := f.counts(ctx, `SELECT kind, state, count(*) FROM run GROUP BY 1, 2`, 2, func(labels []string, n float64) { gauge(f.runs, n, labels...) }) &&
+		f.counts(ctx, `SELECT outcome, sum(due_count) FROM fire GROUP BY 1`, 1, func(labels []string, n float64) { gauge(f.fires, n, labels...) })
+	if age, _, err := f.p.Exchange.OldestOverdue(ctx); err == nil {
+		gauge(f.overdue, age.Seconds())
+	}
+	if age, err := f.p.sealer.Late(ctx); err == nil {
+		gauge(f.unseal, age.Seconds())
+	}
+	gauge(f.up, map[bool]float64{true: 1}[up])
+}
+
+// leaseLength is how long a policy lease lasts from the poll that set it (700 ms).
+const leaseLength = 700 * time.Millisecond
+
+func (f *figures) counts(ctx context.Context, query string, labels int, each func(labels []string, n float64)) bool {
+	rows, err := f.p.DB.Pool.Query(ctx, query)
+	if err != nil {
+		return false
+	}
+	defer rows.Close()
+	for rows.Next() {
+		names := make([]string, labels)
+		var n float64
+		targets := make([]any, 0, labels+1)
+		for i := range names {
+			targets = append(targets, &names[i])
+		}
+		if err := rows.Scan(append(targets, &n)...); err != nil {
+			return false
+		}
+		each(names, n)
+	}
+	return rows.Err() == nil
+}

@@ -1,0 +1,291 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/shuqiao/shuqiao/api"
+	"github.com/shuqiao/shuqiao/audit"
+	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/authz/identity"
+	"github.com/shuqiao/shuqiao/catalog"
+	"github.com/shuqiao/shuqiao/catalog/calendar"
+	"github.com/shuqiao/shuqiao/connectors/all"
+	"github.com/shuqiao/shuqiao/console"
+	"github.com/shuqiao/shuqiao/exchange"
+	"github.com/shuqiao/shuqiao/exchange/pull"
+	"github.com/shuqiao/shuqiao/exchange/store"
+	"github.com/shuqiao/shuqiao/internal/config"
+	"github.com/shuqiao/shuqiao/internal/db"
+	"github.com/shuqiao/shuqiao/internal/fault"
+	"github.com/shuqiao/shuqiao/internal/pglocal"
+	"github.com/shuqiao/shuqiao/internal/secret"
+	"github.com/shuqiao/shuqiao/sharing"
+)
+
+// Options says how a node runs. Everything without a remark is required.
+type Options struct {
+	Config   config.Config
+	Listener net.Listener // nil listens on Config.Listen. Run closes it.
+	Version  string       // Of the program, for people; "" means "dev".
+	Log      *slog.Logger // nil means slog.Default.
+	MaxConns int32        // Database connections for requests and runs; 0 means 24.
+
+	Passwords *secret.Passwords // Hashes passwords; nil means the default costs.
+}
+
+// Parts are the services of a node, for those that stand beside the contract.
+type Parts struct {
+	DB       *db.DB
+	Follower *authz.Follower
+	Enforcer *authz.Enforcer
+	Identity *identity.Service
+	Catalog  *catalog.Service
+	Sharing  *sharing.Service
+	Exchange *exchange.Service
+	Pull     *pull.Service
+	Log      *audit.Log
+}
+
+// Program is one node of the hub.
+type Program struct {
+	Parts
+	console http.Handler // Serves what is not the contract's.
+
+	opt         Options
+	log         *slog.Logger
+	dir         string
+	lock        *pglocal.DirLock
+	cluster     *pglocal.Cluster
+	url         string
+	listener    net.Listener
+	api         *api.API
+	registry    *prometheus.Registry
+	recorder    *audit.Recorder
+	sealer      *audit.Sealer
+	verifierKey string
+	node        *exchange.Node
+	scheduler   *exchange.Scheduler
+	worker      *exchange.Worker
+	ready       chan struct{}
+	closeOnce   sync.Once
+}
+
+// Open prepares a node: it takes the data folder, starts the private PostgreSQL where no database is named, brings the
+// schema up, and builds every part. Nothing runs yet. Close gives everything back, also after Run.
+//
+// Faults are of kind Unavailable for what is wrong with the machine (data_folder_in_use, no_postgresql, port_taken,
+// schema_older, …) and Invalid for what is wrong with the settings.
+func Open(ctx context.Context, opt Options) (_ *Program, err error) {
+	if opt.Log == nil {
+		opt.Log = slog.Default()
+	}
+	if opt.MaxConns == 0 {
+		opt.MaxConns = 24
+	}
+	if opt.Version == "" {
+		opt.Version = "dev"
+	}
+	p := &Program{opt: opt, log: opt.Log, ready: make(chan struct{}), listener: opt.Listener}
+	defer func() {
+		if err != nil {
+			p.Close()
+		}
+	}()
+	if p.dir, err = DataDir(opt.Config); err != nil {
+		return nil, err
+	}
+	if p.lock, err = pglocal.Lock(p.dir); err != nil {
+		return nil, privateFault(err)
+	}
+	// The port first: nothing is started for a node that cannot be reached.
+	if p.listener == nil {
+		if p.listener, err = listen(ctx, opt.Config.Listen); err != nil {
+			return nil, err
+		}
+	}
+	private := opt.Config.DatabaseURL == ""
+	if private {
+		if p.cluster, p.url, err = startPrivate(ctx, p.dir, p.lock, p.log); err != nil {
+			return nil, err
+		}
+	} else {
+		p.url = opt.Config.DatabaseURL.Reveal()
+	}
+	incarnation := uuid.New()
+	p.DB, err = db.Open(ctx, db.Options{URL: p.url, ApplicationName: exchange.ApplicationName(incarnation), MaxConns: opt.MaxConns})
+	if err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, p.DB, private); err != nil {
+		return nil, err
+	}
+	if err := p.wire(ctx, incarnation); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fault.New(fault.Unavailable, "port_taken",
+			"cannot listen on %s; another program may have the port: choose another with --listen", address).Wrap(err)
+	}
+	return l, nil
+}
+
+// wire builds the parts, each on those below it. Everything that follows the policy log is built before the follower runs.
+func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
+	cfg := p.opt.Config
+	keyring, err := secret.OpenKeyring(p.dir)
+	if err != nil {
+		return environment("key_file", err)
+	}
+	signer, verifierKey, err := audit.LoadOrCreateSigner(p.dir)
+	if err != nil {
+		return err
+	}
+	p.verifierKey = verifierKey
+	if err := audit.MakePartitions(ctx, p.DB); err != nil {
+		return err
+	}
+	subjects, err := subjectKey(ctx, p.DB, keyring)
+	if err != nil {
+		return err
+	}
+	if p.Follower, err = authz.NewFollower(ctx, authz.FollowerOptions{DB: p.DB, Log: p.log}); err != nil {
+		return err
+	}
+	if p.Enforcer, err = authz.NewEnforcer(ctx, authz.Options{DB: p.DB, Follower: p.Follower, Log: p.log}); err != nil {
+		return err
+	}
+	p.Identity = identity.New(identity.Options{DB: p.DB, Enforcer: p.Enforcer, Passwords: p.opt.Passwords, Log: p.log})
+	registry, err := all.Registry()
+	if err != nil {
+		return err
+	}
+	if p.Catalog, err = catalog.New(catalog.Options{DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Connectors: registry, Log: p.log}); err != nil {
+		return err
+	}
+	days, err := calendar.New()
+	if err != nil {
+		return err
+	}
+	p.Sharing = sharing.New(sharing.Options{DB: p.DB, Enforcer: p.Enforcer, Catalog: p.Catalog, Keyring: keyring, Calendar: days})
+	rows := store.New(p.DB)
+	p.Exchange = exchange.New(exchange.Options{DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Store: rows, Log: p.log})
+	p.recorder = audit.NewRecorder(p.DB)
+	p.Pull, err = pull.New(pull.Options{
+		Store: rows, Sharing: p.Sharing, Recorder: p.recorder, Follower: p.Follower, Keyring: keyring, SubjectKey: subjects,
+	})
+	if err != nil {
+		return err
+	}
+	p.Parts.Log = audit.NewLog(p.DB)
+	p.sealer = audit.NewSealer(audit.Options{DB: p.DB, Signer: signer, Log: p.log})
+	p.node, err = exchange.NewNode(exchange.NodeOptions{
+		DB: p.DB, DataDir: p.dir, Incarnation: incarnation, Role: string(cfg.Role), Address: p.listener.Addr().String(),
+		Build: p.opt.Version, Silence: cfg.NodeTakeover, PolicyN: p.Follower.Applied, Log: p.log,
+	})
+	if err != nil {
+		return err
+	}
+	p.scheduler = exchange.NewScheduler(p.DB, p.log)
+	p.worker = exchange.NewWorker(exchange.WorkerOptions{
+		DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Catalog: p.Catalog, Store: rows, Node: p.node, Slots: cfg.Workers, Log: p.log,
+	})
+	p.registry = prometheus.NewRegistry()
+	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newFigures(p))
+	p.console, err = console.New(console.Options{
+		Enforcer: p.Enforcer, Identity: p.Identity, Catalog: p.Catalog, Sharing: p.Sharing, Exchange: p.Exchange, Log: p.Parts.Log,
+		Verify: func(ctx context.Context) (audit.Report, error) {
+			return audit.Verify(ctx, p.DB.Pool, audit.VerifyOptions{VerifierKeys: []string{verifierKey}})
+		},
+		Logger: p.log,
+	})
+	if err != nil {
+		return err
+	}
+	p.api, err = api.New(api.Options{
+		DB: p.DB, Enforcer: p.Enforcer, Identity: p.Identity, Catalog: p.Catalog, Sharing: p.Sharing, Exchange: p.Exchange,
+		Pull: p.Pull, Log: p.Parts.Log, Checks: p.checks(), Version: p.opt.Version, BodyLimit: cfg.BodyLimit, Logger: p.log,
+		Metrics: p.registry, Console: p.console,
+	})
+	return err
+}
+
+// URL returns where the node serves, without a slash at the end.
+func (p *Program) URL() string {
+	addr := p.listener.Addr().(*net.TCPAddr)
+	host := addr.IP.String()
+	if addr.IP.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, fmt.Sprint(addr.Port))
+}
+
+// APIURL returns the base of the contract, ending in /api/v1.
+func (p *Program) APIURL() string { return p.URL() + "/api/v1" }
+
+// DatabaseURL returns the URL of the hub's database with its password, for psql and people.
+func (p *Program) DatabaseURL() string {
+	if p.cluster != nil {
+		return p.cluster.URL(database)
+	}
+	return p.url
+}
+
+// Cluster returns the private PostgreSQL, or nil where a database was named.
+func (p *Program) Cluster() *pglocal.Cluster { return p.cluster }
+
+// Dir returns the data folder.
+func (p *Program) Dir() string { return p.dir }
+
+// VerifierKey returns the key that others need to check this hub's checkpoints.
+func (p *Program) VerifierKey() string { return p.verifierKey }
+
+// Ready is closed when the node serves.
+func (p *Program) Ready() <-chan struct{} { return p.ready }
+
+// API returns the contract, for its table of routes.
+func (p *Program) API() *api.API { return p.api }
+
+// Close gives back what Open took. It is safe to call twice. Run must have returned.
+func (p *Program) Close() {
+	p.closeOnce.Do(func() {
+		if p.listener != nil {
+			_ = p.listener.Close()
+		}
+		if p.recorder != nil {
+			p.recorder.Close()
+		}
+		if p.DB != nil {
+			p.DB.Close()
+		}
+		if p.cluster != nil {
+			if err := p.cluster.Close(); err != nil {
+				p.log.Error("stopping the private PostgreSQL", "error", err)
+			}
+		}
+		p.lock.Release()
+	})
+}
+
+// errReplaced says that another process runs under this node's id.
+var errReplaced = errors.New("another process has taken this node's id; this one ends")
+
+const (
+	drainLimit = 10 * time.Second // How long requests under way may go on after the node was told to stop.
+	stopLimit  = 15 * time.Second // How long each part behind them may take.
+)

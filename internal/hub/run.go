@@ -1,0 +1,192 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/shuqiao/shuqiao/api"
+	"github.com/shuqiao/shuqiao/audit"
+	"github.com/shuqiao/shuqiao/internal/fault"
+)
+
+// part is a loop that runs until its context ends.
+type part struct {
+	name   string
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// start runs a loop in the background. An error that it returns before it was stopped is sent to failed.
+func (p *Program) start(name string, run func(ctx context.Context) error, failed chan<- error) *part {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &part{name: name, cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(s.done)
+		if err := run(ctx); err != nil && ctx.Err() == nil {
+			select {
+			case failed <- err:
+			default:
+			}
+		}
+	}()
+	return s
+}
+
+// stop ends a loop and waits for it, within limit.
+func (p *Program) stop(s *part, limit time.Duration) {
+	if s == nil {
+		return
+	}
+	s.cancel()
+	select {
+	case <-s.done:
+	case <-time.After(limit):
+		p.log.Error("a part did not stop in time", "part", s.name)
+	}
+}
+
+// Run serves until ctx ends or a part fails for good, then stops in order and returns nil or the failure. It is called once.
+func (p *Program) Run(ctx context.Context) error {
+	failed := make(chan error, 8)
+	follower := p.start("policy follower", p.Follower.Run, failed)
+	sealer := p.start("sealer", p.sealer.Run, failed)
+	var scheduler, worker, chores *part
+	var once sync.Once
+	var server *http.Server
+	stopAll := func() {
+		once.Do(func() {
+			p.drain(server)
+			p.stop(chores, stopLimit)
+			p.stop(scheduler, stopLimit)
+			p.stop(worker, stopLimit)
+			nodeCtx, cancel := context.WithTimeout(context.Background(), stopLimit)
+			p.node.Stop(nodeCtx)
+			cancel()
+			// What was disclosed becomes durable, then the last events are sealed, while policy is still followed.
+			p.recorder.Close()
+			p.stop(sealer, stopLimit)
+			p.stop(follower, stopLimit)
+		})
+	}
+	defer stopAll()
+
+	if err := p.waitForPolicy(ctx); err != nil {
+		return err
+	}
+	if err := p.node.Start(ctx); err != nil {
+		return err
+	}
+	if p.opt.Config.Role.RunsTasks() {
+		scheduler = p.start("scheduler", p.scheduler.Run, failed)
+		worker = p.start("worker", p.worker.Run, failed)
+	}
+	chores = p.start("chores", p.chores, failed)
+	server = api.NewServer(p.handler(), p.log)
+	go func() {
+		if err := server.Serve(p.listener); !errors.Is(err, http.ErrServerClosed) {
+			failed <- err
+		}
+	}()
+	close(p.ready)
+	p.log.InfoContext(ctx, "serving", "url", p.URL(), "role", string(p.opt.Config.Role), "node", p.node.ID().String())
+
+	var err error
+	select {
+	case <-ctx.Done():
+		p.log.Info("stopping")
+	case err = <-failed:
+		p.log.Error("a part failed; stopping", "error", err)
+	case <-p.node.Lost():
+		err = fault.New(fault.Unavailable, "node_replaced", "%s", errReplaced.Error()).Wrap(errReplaced)
+	}
+	stopAll()
+	return err
+}
+
+// handler serves the whole contract, or the probes only where this node answers no requests.
+func (p *Program) handler() http.Handler {
+	if p.opt.Config.Role.ServesAPI() {
+		return p.api.Handler()
+	}
+	mux := http.NewServeMux()
+	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+		mux.Handle(path, p.api.Handler())
+	}
+	return mux
+}
+
+// drain lets requests under way end and cuts those that do not.
+func (p *Program) drain(server *http.Server) {
+	if server == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), drainLimit)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		p.log.Warn("requests were cut because they did not end in time", "error", err)
+		_ = server.Close()
+	}
+}
+
+// waitForPolicy returns when the node may decide, so that no caller meets policy_stale because the hub has just started.
+func (p *Program) waitForPolicy(ctx context.Context) error {
+	deadline, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		err := p.Follower.Wait(deadline)
+		if err == nil {
+			return nil
+		}
+		if deadline.Err() != nil {
+			return err
+		}
+	}
+}
+
+// The figures of the small chores every node does; each of them may run on several nodes at once.
+const (
+	expireEvery      = 10 * time.Second
+	sweepEvery       = time.Minute
+	streamIdle       = 5 * time.Minute // A stream that gave no sign of life for so long is dead.
+	partitionsEvery  = 6 * time.Hour
+	forgetAnswersAll = time.Hour
+)
+
+// chores does what has to be done now and then until ctx ends.
+func (p *Program) chores(ctx context.Context) error {
+	jobs := []struct {
+		name  string
+		every time.Duration
+		run   func(ctx context.Context) error
+	}{
+		{"expiring grants", expireEvery, func(ctx context.Context) error { _, err := p.Sharing.ExpireDue(ctx); return err }},
+		{"closing dead streams", sweepEvery, func(ctx context.Context) error {
+			_, err := p.recorder.SweepInterrupted(ctx, streamIdle)
+			return err
+		}},
+		{"making partitions", partitionsEvery, func(ctx context.Context) error { return audit.MakePartitions(ctx, p.DB) }},
+		{"forgetting answers", forgetAnswersAll, p.api.ForgetAnswers},
+	}
+	var wait sync.WaitGroup
+	for _, job := range jobs {
+		wait.Go(func() {
+			ticker := time.NewTicker(job.every)
+			defer ticker.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-ticker.C:
+				}
+				if err := job.run(ctx); err != nil && ctx.Err() == nil {
+					p.log.ErrorContext(ctx, "a chore failed", "chore", job.name, "error", err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	return nil
+}
