@@ -45,14 +45,6 @@ func (s *story) collect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ran, err := s.finished(ctx, population, asked.ID)
-	if err != nil {
-		return err
-	}
-	if err := s.firstLoad(population, ran); err != nil {
-		return err
-	}
-	s.tell.Done("On request: %s", s.arrived(population, ran))
 	for i, e := range s.withRows() {
 		if e == population {
 			continue
@@ -69,15 +61,19 @@ func (s *story) collect(ctx context.Context) error {
 				fire.DueTo.Local().Format("15:04:05"), max(0, fire.At.Sub(fire.DueTo).Milliseconds()))
 		}
 		s.tell.Done("On schedule: %s", s.arrived(e, ran))
-	}
-	// Their part in the story is told; the population, which changes later on, stays busy.
-	for _, e := range s.withRows() {
-		if e != population {
-			if err := s.calmDown(ctx, e); err != nil {
-				return err
-			}
+		// Its part in the story is told; the population, which changes later on, stays busy.
+		if err := s.calmDown(ctx, e); err != nil {
+			return err
 		}
 	}
+	ran, err := s.finished(ctx, population, asked.ID)
+	if err != nil {
+		return err
+	}
+	if err := s.firstLoad(population, ran); err != nil {
+		return err
+	}
+	s.tell.Done("On request: %s", s.arrived(population, ran))
 	s.tell.Note("Rows that break a rule wait as rejects, with reasons, for their department to correct them.")
 	return nil
 }
@@ -282,6 +278,8 @@ func underWay(r client.Run) string {
 		return "waits for its turn"
 	}
 	switch r.Stage {
+	case "stage":
+		return fmt.Sprintf("%s rows read and checked, sorting out doubles", thousands(progress.Read))
 	case "merge":
 		return fmt.Sprintf("%s rows read and checked, bringing them in", thousands(progress.Read))
 	case "reconcile":
@@ -312,7 +310,7 @@ func (s *story) nextFire(ctx context.Context, e *entry, after time.Time) (client
 			switch {
 			case f.Outcome == "error":
 				return false, untrue("the schedule of “%s” failed: %s", e.resource.Name, f.Reason)
-			case f.RunID != nil && f.At.After(after):
+			case f.RunID != nil && (f.Outcome == "started" || f.Outcome == "queued") && f.At.After(after):
 				found = f
 				return true, nil
 			}
