@@ -127,7 +127,7 @@ func Open(ctx context.Context, opt Options) (_ *Program, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, p.DB, private); err != nil {
+	if err := Migrate(ctx, p.DB, private); err != nil {
 		return nil, err
 	}
 	if err := p.wire(ctx, incarnation); err != nil {
