@@ -80,7 +80,7 @@ func TestCacheLoadOvertakenByAChange(t *testing.T) {
 		if loads.Add(1) == 1 {
 			// Between the statement and the insertion the row changes and this node applies the change.
 			rename(t, d, id, "示例交通局")
-			if err := n.Follower.Sync(ctx); err != nil {
+			if err := authztest.Sync(ctx, n.Follower); err != nil {
 				return "", 0, err
 			}
 		}
@@ -111,7 +111,7 @@ func TestCacheLoadOvertakenByARestore(t *testing.T) {
 				WITH r AS (UPDATE department SET name = '示例水利局'), l AS (DELETE FROM policy_log)
 				UPDATE policy_head SET n = 0, incarnation = gen_random_uuid()`)
 			if err == nil {
-				err = n.Follower.Sync(ctx)
+				err = authztest.Sync(ctx, n.Follower)
 			}
 		}
 		return name, head, err
@@ -150,7 +150,7 @@ func TestCacheNeverServesWhatWasDropped(t *testing.T) {
 	}
 	for i := range int64(25) {
 		rename(t, d, id, fmt.Sprint(i+1))
-		if err := n.Follower.Sync(t.Context()); err != nil {
+		if err := authztest.Sync(t.Context(), n.Follower); err != nil {
 			t.Fatal(err)
 		}
 		floor.Store(i + 1)

@@ -67,7 +67,7 @@ func TestFollowerHandsOnChangesInOrder(t *testing.T) {
 	n := authztest.Start(t, d, r.subscribe)
 	logChange(t, d, authz.KindGrant, "a", "b", "a")
 	logChange(t, d, authz.KindClient, "c")
-	if err := n.Follower.Sync(t.Context()); err != nil {
+	if err := authztest.Sync(t.Context(), n.Follower); err != nil {
 		t.Fatal(err)
 	}
 	want := []authz.Entry{
@@ -240,13 +240,13 @@ func TestRestoredLogVoidsEverything(t *testing.T) {
 			var r recorder
 			n := authztest.Start(t, d, r.subscribe)
 			logChange(t, d, authz.KindGrant, "a", "b")
-			if err := n.Follower.Sync(t.Context()); err != nil {
+			if err := authztest.Sync(t.Context(), n.Follower); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := d.Pool.Exec(t.Context(), restore); err != nil {
 				t.Fatal(err)
 			}
-			if err := n.Follower.Sync(t.Context()); err != nil {
+			if err := authztest.Sync(t.Context(), n.Follower); err != nil {
 				t.Fatal(err)
 			}
 			last := r.entries()[len(r.entries())-1]

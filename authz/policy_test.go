@@ -51,7 +51,7 @@ func TestRuleTakenAwayIsRefusedOnAnotherNode(t *testing.T) {
 	until(t, time.Second, "the other node to refuse", func() bool { return b.Enforcer.Recheck(decision) != nil })
 	t.Logf("refused %v after the commit", time.Since(committed))
 	// A busy machine may make the lease lapse, which refuses as well: only a node that is current says why.
-	if err := b.Follower.Sync(t.Context()); err != nil {
+	if err := authztest.Sync(t.Context(), b.Follower); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Enforcer.Recheck(decision); fault.CodeOf(err) != "forbidden" {
@@ -72,7 +72,7 @@ func TestRuleTakenAwayIsRefusedOnAnotherNode(t *testing.T) {
 	if _, _, err := a.Enforcer.SaveRules(t.Context(), officer, 0, authz.Changes{Put: []authz.Rule{rule}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Follower.Sync(t.Context()); err != nil {
+	if err := authztest.Sync(t.Context(), b.Follower); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Enforcer.Recheck(decision); err != nil {
@@ -254,7 +254,7 @@ func TestRevocationReachesOtherNodesInTime(t *testing.T) {
 	var worst time.Duration
 	for i := range 20 {
 		rename(t, a, id, "open")
-		if err := n.Follower.Sync(t.Context()); err != nil {
+		if err := authztest.Sync(t.Context(), n.Follower); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := cache.Get(t.Context(), id, readName(b, id)); err != nil || got != "open" {

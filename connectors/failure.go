@@ -42,7 +42,7 @@ var failures = []struct {
 	{CodeDown, fault.Unavailable, true, "the source cannot be reached or closed the connection; check that it runs and that the network lets the hub through"},
 	{CodeTimeout, fault.Unavailable, true, "the source did not answer in time; check its load and locks, or read an object that it can deliver faster"},
 	{CodeAuth, fault.Conflict, false, "the source refused the account; correct user, password or its access rules"},
-	{CodeObjectMissing, fault.Conflict, false, "the source has no such table or view, or the account cannot see it; correct the name or the grants at the source"},
+	{CodeObjectMissing, fault.Conflict, false, "the source has no such database, schema, table or view, or the account cannot see it; correct the name or the grants at the source"},
 	{CodeColumnMissing, fault.Conflict, false, "the table or view has no such column; the source may have changed, so compare it with the mount"},
 	{CodePermission, fault.Conflict, false, "the account may not read this; have the owner of the source grant SELECT"},
 	{CodeOrder, fault.Conflict, false, "an ordered read needs columns that contain a unique not-null key of the table"},
@@ -60,8 +60,8 @@ var sentinels = []struct {
 	{ErrRowTooLarge, CodeRowTooLarge},
 }
 
-// passing marks faults that may pass by themselves; it is read by Retryable through errors.Is.
-var passing = errors.New("may pass by itself")
+// errPassing marks faults that may pass by themselves; it is read by Retryable through errors.Is.
+var errPassing = errors.New("may pass by itself")
 
 // sourceCause is the innermost error of a source fault. It replaces the driver's raw error, whose text may hold values.
 type sourceCause struct {
@@ -71,7 +71,7 @@ type sourceCause struct {
 
 func (c *sourceCause) Error() string { return c.text }
 
-func (c *sourceCause) Is(target error) bool { return c.passing && target == passing }
+func (c *sourceCause) Is(target error) bool { return c.passing && target == errPassing }
 
 // newFault builds the fault for a failure. An unknown code is treated as CodeReadFailed.
 func newFault(f Failure) *fault.Fault {
@@ -98,4 +98,4 @@ func newFault(f Failure) *fault.Fault {
 
 // Retryable reports whether err comes from a source and may pass by itself, so that the same call is worth repeating
 // after a while. It is false for nil, for ended contexts and for everything that someone must mend first.
-func Retryable(err error) bool { return errors.Is(err, passing) }
+func Retryable(err error) bool { return errors.Is(err, errPassing) }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/shuqiao/shuqiao/authz/authztest"
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/exchange/engine"
 	"github.com/shuqiao/shuqiao/exchange/store"
@@ -157,6 +158,9 @@ func TestDeleteGuardAndConfirm(t *testing.T) {
 	if n := len(h.titles(t)); n != 300 || refused.Error.Detail["deletes"] != "200" || !refused.NeedsConfirmation() || refused.Failures != 1 {
 		t.Fatalf("%d rows after %+v", n, refused.Error)
 	}
+	if q, err := h.service.Queue(h.ctx); err != nil || q != (Queue{Unconfirmed: 1}) {
+		t.Errorf("queue: got %+v, %v", q, err)
+	}
 	_, err := h.service.ConfirmDeletes(h.ctx, h.stranger, refused.ID)
 	wantCode(t, err, fault.NotFound, "not_found")
 	_, err = h.service.ConfirmDeletes(h.ctx, h.operator, refused.ID)
@@ -280,7 +284,7 @@ func TestPolicyStopsCollecting(t *testing.T) {
 	h.start(t, processOptions{})
 	h.sql(t, `INSERT INTO thing VALUES ('1', '330602', '甲', NULL, 1)`)
 	h.exec(t, "WITH n AS (UPDATE policy_head SET n = n + 1 RETURNING n), l AS (INSERT INTO policy_log (n, kind, id) SELECT n, 'rule', 'x' FROM n) DELETE FROM policy_rule WHERE id = 'hub-collect-conditional'")
-	if err := h.node.Follower.Sync(h.ctx); err != nil {
+	if err := authztest.Sync(h.ctx, h.node.Follower); err != nil {
 		t.Fatal(err)
 	}
 	failed(t, h.collect(t), engine.StageRead, engine.SideHub, "forbidden")

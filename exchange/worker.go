@@ -176,7 +176,7 @@ func (w *Worker) take(ctx context.Context, tx *db.Tx, r Run) (*claimed, error) {
 	c := &claimed{Run: r}
 	// The store's own marker says whether an earlier attempt merged, should the store lie in another database.
 	var holder *uuid.UUID
-	var mergedAt = r.MergedAt
+	mergedAt := r.MergedAt
 	err := tx.QueryRow(ctx, `
 		SELECT (SELECT run FROM store.lease WHERE name = $1),
 		       coalesce($4::timestamptz, (SELECT at FROM store.shuqiao_cursor WHERE task = $2 AND run = $3))`,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/authz/authztest"
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/catalog/calendar"
 	"github.com/shuqiao/shuqiao/internal/db"
@@ -233,7 +234,7 @@ func (c *town) change(t testing.TB, kind authz.Kind, id uuid.UUID, sql string, a
 // sync waits until the node has applied everything committed so far.
 func (n *node) sync(t testing.TB) {
 	t.Helper()
-	if err := n.follower.Sync(t.Context()); err != nil {
+	if err := authztest.Sync(t.Context(), n.follower); err != nil {
 		t.Fatalf("waiting for the policy: %v", err)
 	}
 }

@@ -93,3 +93,16 @@ func Client(department uuid.UUID) authz.Principal {
 		Roles: []authz.Role{authz.ClientRole}, Key: "sqk_test",
 	}
 }
+
+// Sync returns when everything committed before the call is applied on the node of f. Follower.Sync gives up after a
+// second, as a node must; a test on a busy machine asks again for a while.
+func Sync(ctx context.Context, f *authz.Follower) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for {
+		err := f.Sync(ctx)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/authz/authztest"
 	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/internal/db"
 	"github.com/shuqiao/shuqiao/internal/fault"
@@ -109,7 +110,7 @@ func TestAllowedNetworks(t *testing.T) {
 	if _, err := h.UpdateClient(t.Context(), h.admin(h.water), c.ID, c.RowVersion, identity.ClientChange{AllowedNetworks: &none}); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Follower.Sync(t.Context()); err != nil {
+	if err := authztest.Sync(t.Context(), h.Follower); err != nil {
 		t.Fatal(err)
 	}
 	_, err := h.Authenticate(t.Context(), bearer, netip.MustParseAddr("203.0.113.9"))
@@ -153,7 +154,7 @@ func TestClients(t *testing.T) {
 	if _, err := h.EnableClient(t.Context(), h.admin(h.water), c.ID, 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Follower.Sync(t.Context()); err != nil {
+	if err := authztest.Sync(t.Context(), h.Follower); err != nil {
 		t.Fatal(err)
 	}
 	_, err = h.Authenticate(t.Context(), bearer, home)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/authz/authztest"
 	"github.com/shuqiao/shuqiao/internal/secret"
 )
 
@@ -196,7 +197,7 @@ func TestDisablingAndRolesReachSessions(t *testing.T) {
 	if _, err := h.EnableUser(t.Context(), h.as(h.first.SystemAdmin), u.ID, 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Follower.Sync(t.Context()); err != nil {
+	if err := authztest.Sync(t.Context(), h.Follower); err != nil {
 		t.Fatal(err)
 	}
 	_, err = h.Authenticate(t.Context(), token, home)
@@ -230,7 +231,7 @@ func TestChangePassword(t *testing.T) {
 	if err := h.ChangePassword(t.Context(), p, password, next); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Follower.Sync(t.Context()); err != nil {
+	if err := authztest.Sync(t.Context(), h.Follower); err != nil {
 		t.Fatal(err)
 	}
 	_, err = h.Authenticate(t.Context(), mine, home)

@@ -30,6 +30,7 @@ type commands struct {
 	ConfigFile string `name:"config" help:"Settings file with one KEY=value a line." type:"path" placeholder:"FILE"`
 
 	Serve   serveCommand   `cmd:"" help:"Run the hub until it is told to stop."`
+	Demo    demoCommand    `cmd:"" help:"Show the hub at work: make up a city, play a story on it, go on serving."`
 	Setup   setupCommand   `cmd:"" help:"Create the sharing authority and the first four accounts of an empty hub."`
 	Migrate migrateCommand `cmd:"" help:"Change or show the database schema."`
 	Audit   auditCommand   `cmd:"" help:"Check the evidence."`

@@ -41,9 +41,20 @@ type Table struct {
 	Rows    iter.Seq[[][]byte]  // Cells in lexical form, nil for NULL.
 }
 
-// Run runs the suite. The caller must not have made t parallel: the suite ends by looking for goroutines left behind.
+// Run runs the suite; its tests run in parallel, so every function of the harness may be called at the same time as any
+// other. The caller must not have made t parallel: the suite ends by looking for goroutines left behind.
 func Run(t *testing.T, h Harness) {
 	before := goleak.IgnoreCurrent()
+	// Alone, because it counts what the whole process allocates.
+	t.Run("memory stays flat over 300,000 rows", func(t *testing.T) { testMemory(t, h) })
+	// The group returns when all of its parallel tests have.
+	t.Run("group", func(t *testing.T) { runGroup(t, h) })
+	if err := goleak.Find(before); err != nil {
+		t.Errorf("goroutines left behind: %v", err)
+	}
+}
+
+func runGroup(t *testing.T, h Harness) {
 	for _, c := range []struct {
 		name string
 		run  func(*testing.T, Harness)
@@ -60,7 +71,6 @@ func Run(t *testing.T, h Harness) {
 		{"a look-up sees one snapshot while rows change", testLookupSnapshot},
 		{"ten thousand keys are looked up at once", testLookup},
 		{"batches keep their bounds", testBatchBounds},
-		{"memory stays flat over 300,000 rows", testMemory},
 		{"a cancelled read returns at once", testCancel},
 		{"a read may be closed at any time", testEarlyClose},
 		{"sessions ended at the server give a retryable fault", testKill},
@@ -70,10 +80,10 @@ func Run(t *testing.T, h Harness) {
 		{"missing objects and columns have their codes", testMissing},
 		{"a wrong password is told apart and not repeated", testPassword},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.run(t, h) })
-	}
-	if err := goleak.Find(before); err != nil {
-		t.Errorf("goroutines left behind: %v", err)
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.run(t, h)
+		})
 	}
 }
 

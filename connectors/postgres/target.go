@@ -150,10 +150,25 @@ func newTarget(config connectors.Config) (*target, error) {
 // of the user that runs the hub is given here, so that a source gets only what its owner wrote.
 func (a address) config() (*pgconn.Config, error) {
 	settings := [][2]string{
-		{"host", a.host}, {"port", a.port}, {"database", a.database}, {"user", a.user}, {"password", a.password},
-		{"sslmode", a.sslmode}, {"passfile", ""}, {"sslcert", ""}, {"sslkey", ""}, {"sslpassword", ""}, {"sslrootcert", ""},
-		{"sslcertmode", "allow"}, {"sslsni", "1"}, {"sslnegotiation", "postgres"}, {"target_session_attrs", "any"},
-		{"min_protocol_version", "3.0"}, {"max_protocol_version", "3.0"}, {"channel_binding", "prefer"}, {"require_auth", ""},
+		{"host", a.host},
+		{"port", a.port},
+		{"database", a.database},
+		{"user", a.user},
+		{"password", a.password},
+		{"sslmode", a.sslmode},
+		{"passfile", ""},
+		{"sslcert", ""},
+		{"sslkey", ""},
+		{"sslpassword", ""},
+		{"sslrootcert", ""},
+		{"sslcertmode", "allow"},
+		{"sslsni", "1"},
+		{"sslnegotiation", "postgres"},
+		{"target_session_attrs", "any"},
+		{"min_protocol_version", "3.0"},
+		{"max_protocol_version", "3.0"},
+		{"channel_binding", "prefer"},
+		{"require_auth", ""},
 	}
 	var b strings.Builder
 	quote := strings.NewReplacer(`\`, `\\`, `'`, `\'`)

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -41,7 +42,8 @@ func TestMaskedKey(t *testing.T) {
 	if name := got.Rows[0]["full_name"].(string); len(name) != 64 || strings.Contains(name, "示例") {
 		t.Errorf("hashed name %q", name)
 	}
-	if strings.Contains(string(page.Body), "A1") || strings.Contains(string(page.Body), "示例") {
+	// Cursors are left out: two letters in a row may occur in any ciphertext.
+	if shown := fmt.Sprint(got.Rows); strings.Contains(shown, "A1") || strings.Contains(shown, "示例") {
 		t.Error("the page holds a clear value")
 	}
 	one, err := b.first.pull.Row(t.Context(), b.client, pull.RowRequest{Call: b.call(), Key: "A1"})

@@ -92,21 +92,30 @@ func (r *Row) plain(in []byte) ([]byte, bool) {
 	return r.since(start), true
 }
 
-// numeric converts to N and Y.
-func (r *Row) numeric(p *itemPlan, in []byte) ([]byte, string) {
+// exact brings a cell of any kind into plain decimal notation, and counts the digits before and after the point.
+func (r *Row) exact(p *itemPlan, in []byte) (out []byte, whole, fraction int, reason string) {
 	if len(in) > maxNumber {
-		return nil, ReasonOutOfRange
+		return nil, 0, 0, ReasonOutOfRange
 	}
 	if p.kind == KindFloat {
 		plain, ok := r.plain(in)
 		if !ok {
-			return nil, ReasonBadNumber
+			return nil, 0, 0, ReasonBadNumber
 		}
 		in = plain
 	}
 	out, whole, fraction, ok := r.decimal(in)
 	if !ok {
-		return nil, ReasonBadNumber
+		return nil, 0, 0, ReasonBadNumber
+	}
+	return out, whole, fraction, ""
+}
+
+// numeric converts to N and Y.
+func (r *Row) numeric(p *itemPlan, in []byte) ([]byte, string) {
+	out, whole, fraction, reason := r.exact(p, in)
+	if reason != "" {
+		return nil, reason
 	}
 	if p.item.Length > 0 && (whole > p.item.Length-p.item.Scale || fraction > p.item.Scale) {
 		return nil, ReasonOutOfRange
@@ -116,18 +125,11 @@ func (r *Row) numeric(p *itemPlan, in []byte) ([]byte, string) {
 
 // integer converts to I. A fraction of zeros is dropped, any other is no integer.
 func (r *Row) integer(p *itemPlan, in []byte) ([]byte, string) {
-	if len(in) > maxNumber {
-		return nil, ReasonOutOfRange
+	out, whole, fraction, reason := r.exact(p, in)
+	if reason != "" {
+		return nil, reason
 	}
-	if p.kind == KindFloat {
-		plain, ok := r.plain(in)
-		if !ok {
-			return nil, ReasonBadNumber
-		}
-		in = plain
-	}
-	out, whole, fraction, ok := r.decimal(in)
-	if !ok || fraction > 0 {
+	if fraction > 0 {
 		return nil, ReasonBadNumber
 	}
 	if p.item.Length > 0 && whole > p.item.Length {

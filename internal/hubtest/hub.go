@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -39,11 +41,15 @@ type Options struct {
 	DatabaseURL string // "" means a fresh database.
 	Role        config.Role
 	Takeover    time.Duration // 0 means 1 s.
+	Beside      *Hub          // A further node on the database of this hub, with its keys; nil for none.
 }
 
 // Start runs a hub until the test ends. It fails the test when the hub does not serve within 30 seconds.
 func Start(t testing.TB, opt Options) *Hub {
 	t.Helper()
+	if opt.Beside != nil {
+		opt.DatabaseURL = opt.Beside.DatabaseURL()
+	}
 	if opt.DatabaseURL == "" {
 		opt.DatabaseURL = pgtest.URL(t)
 	}
@@ -55,6 +61,9 @@ func Start(t testing.TB, opt Options) *Hub {
 	}
 	log := &lockedBuffer{}
 	cfg := Config(t, opt)
+	if opt.Beside != nil {
+		CopyKey(t, opt.Beside.Dir(), cfg.DataDir)
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("listening: %v", err)
@@ -112,6 +121,18 @@ func Config(t testing.TB, opt Options) config.Config {
 		t.Fatalf("making settings: %v", err)
 	}
 	return cfg
+}
+
+// CopyKey copies the key file that all nodes of one database share from one data folder to another.
+func CopyKey(t testing.TB, from, to string) {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(from, secret.KeyFileName))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(to, secret.KeyFileName), raw, 0o600)
+	}
+	if err != nil {
+		t.Fatalf("copying the key file: %v", err)
+	}
 }
 
 // Stop ends the hub as a signal would and returns what Run returned.

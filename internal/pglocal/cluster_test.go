@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/shuqiao/shuqiao/internal/pglocal"
+	"github.com/shuqiao/shuqiao/internal/pgtest"
 )
 
 // holderEnv makes the test binary act as a holder of the data folder it names: it starts the server, says so, and waits
@@ -29,7 +31,11 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(holderEnv); dir != "" {
 		os.Exit(hold(dir))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if prototype.parent != "" {
+		_ = os.RemoveAll(prototype.parent)
+	}
+	os.Exit(code)
 }
 
 func hold(dir string) int {
@@ -50,28 +56,53 @@ func hold(dir string) int {
 // fast leaves out flushing to disk: these tests kill processes, never the machine.
 var fast = map[string]string{"fsync": "off"}
 
-// dataDir is a fresh folder that the account PostgreSQL runs as can enter; t.TempDir is not, for root.
+// dataDir is a folder that does not exist yet, where the account PostgreSQL runs as can enter.
 func dataDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "pglocal")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		// A killed holder's initdb may still be writing there for a moment.
-		limit := time.Now().Add(20 * time.Second)
-		err := os.RemoveAll(dir)
-		for err != nil && time.Now().Before(limit) {
-			err = os.RemoveAll(dir)
+	return filepath.Join(pgtest.Dir(t), "data")
+}
+
+// prototype is a stopped cluster. Tests of anything but a cluster's creation copy it, since initdb takes long.
+var prototype struct {
+	once   sync.Once
+	parent string // Removed by TestMain.
+	err    error
+}
+
+// made fills dir with a cluster that is not running.
+func made(t *testing.T, dir string) {
+	t.Helper()
+	p := &prototype
+	p.once.Do(func() {
+		if p.parent, p.err = pgtest.MkdirTemp(); p.err != nil {
+			return
 		}
+		data := filepath.Join(p.parent, "data")
+		c, err := pglocal.Start(t.Context(), pglocal.Options{DataDir: data, Settings: fast})
 		if err != nil {
-			t.Error(err)
+			p.err = err
+			return
 		}
+		// Each copy is to find a port of its own.
+		p.err = errors.Join(c.Close(), os.Remove(filepath.Join(data, "postgres.json")))
 	})
-	if err := os.Chmod(dir, 0o711); err != nil {
+	if p.err != nil {
+		t.Fatalf("making the cluster to copy: %v", p.err)
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o711); err != nil {
 		t.Fatal(err)
 	}
-	return filepath.Join(dir, "data")
+	if out, err := exec.Command("cp", "-a", filepath.Join(p.parent, "data"), dir).CombinedOutput(); err != nil {
+		t.Fatalf("copying the cluster: %v: %s", err, out)
+	}
+}
+
+// madeDir is dataDir with a cluster in it that is not running.
+func madeDir(t *testing.T) string {
+	t.Helper()
+	dir := dataDir(t)
+	made(t, dir)
+	return dir
 }
 
 func start(t *testing.T, dir string) *pglocal.Cluster {
@@ -206,7 +237,7 @@ func TestStartTwice(t *testing.T) {
 // A wrong password is refused on the socket and on TCP: there is no trusted way in.
 func TestPasswordIsAlwaysAsked(t *testing.T) {
 	t.Parallel()
-	c := start(t, dataDir(t))
+	c := start(t, madeDir(t))
 	for name, url := range map[string]string{"tcp": c.URL("postgres"), "socket": c.SocketURL("postgres")} {
 		config, err := pgx.ParseConfig(url)
 		if err != nil {
@@ -223,7 +254,7 @@ func TestPasswordIsAlwaysAsked(t *testing.T) {
 // A server whose holder was killed is adopted, not started again: same process, same data.
 func TestAdoptAfterKill(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := madeDir(t)
 	cmd, _, pid := holder(t, dir)
 	kill(t, cmd)
 	began := time.Now()
@@ -240,7 +271,7 @@ func TestAdoptAfterKill(t *testing.T) {
 // Ctrl-C in a terminal signals the whole foreground group: the server is in a session of its own and lives on.
 func TestServerHasItsOwnSession(t *testing.T) {
 	t.Parallel()
-	c := start(t, dataDir(t))
+	c := start(t, madeDir(t))
 	ours, err := syscall.Getpgid(0)
 	if err != nil {
 		t.Fatal(err)
@@ -257,7 +288,7 @@ func TestServerHasItsOwnSession(t *testing.T) {
 // While one process holds the folder a second gets an error that names the folder, and the server is left alone.
 func TestTwoHoldersAreRefused(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := madeDir(t)
 	cmd, stdin, pid := holder(t, dir)
 	_, err := pglocal.Start(t.Context(), pglocal.Options{DataDir: dir, Settings: fast})
 	if !errors.Is(err, pglocal.ErrLocked) || !strings.Contains(err.Error(), dir) ||
@@ -278,7 +309,7 @@ func TestTwoHoldersAreRefused(t *testing.T) {
 // A caller that holds the lock itself keeps it: Start neither takes a second one nor frees it on Close.
 func TestCallersLockIsKept(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := madeDir(t)
 	lock, err := pglocal.Lock(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -301,6 +332,7 @@ func TestCallersLockIsKept(t *testing.T) {
 func TestDeepDataDir(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(dataDir(t), strings.Repeat("深", 30), strings.Repeat("d", 60))
+	made(t, dir)
 	c := start(t, dir)
 	if len(c.SocketDir()) > 80 {
 		t.Errorf("socket folder %q is %d bytes long", c.SocketDir(), len(c.SocketDir()))
@@ -320,7 +352,7 @@ func TestDeepDataDir(t *testing.T) {
 // A server killed with SIGKILL leaves its pid file; the next start recovers and serves what was committed.
 func TestStalePIDFile(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := madeDir(t)
 	c := start(t, dir)
 	exec1(t, c.URL("postgres"), "CREATE TABLE committed AS SELECT 'yes' AS word")
 	if err := syscall.Kill(c.PID(), syscall.SIGKILL); err != nil {
@@ -344,7 +376,7 @@ func TestStalePIDFile(t *testing.T) {
 // A pid file that names a living process which is not our server never makes us adopt it or signal it.
 func TestPIDFileOfAnotherProcess(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := madeDir(t)
 	c := start(t, dir)
 	pidPath := filepath.Join(dir, "postgres", "data", "postmaster.pid")
 	text, err := os.ReadFile(pidPath)
@@ -440,11 +472,8 @@ func TestHalfMadeClusterIsRemoved(t *testing.T) {
 // A port taken by another program is exchanged for a free one.
 func TestTakenPortIsReplaced(t *testing.T) {
 	t.Parallel()
-	first, second := dataDir(t), dataDir(t)
+	first, second := madeDir(t), madeDir(t)
 	a := start(t, first)
-	if err := os.MkdirAll(second, 0o711); err != nil {
-		t.Fatal(err)
-	}
 	note := fmt.Sprintf(`{"port":%d}`, a.Port())
 	if err := os.WriteFile(filepath.Join(second, "postgres.json"), []byte(note), 0o600); err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -143,7 +144,7 @@ func create(t testing.TB, source func(ctx context.Context, conn *pgx.Conn, serve
 		t.Fatalf("preparing a template database: %v", err)
 	}
 	name := testPrefix + randomName()
-	if _, err := conn.Exec(ctx, "CREATE DATABASE "+name+from); err != nil {
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+name+strategy(conn)+from); err != nil {
 		t.Fatalf("creating a test database: %v", err)
 	}
 	t.Cleanup(func() {
@@ -152,6 +153,16 @@ func create(t testing.TB, source func(ctx context.Context, conn *pgx.Conn, serve
 		}
 	})
 	return inDatabase(server, name)
+}
+
+// strategy makes CREATE DATABASE copy files. Where nothing is flushed to disk that takes half the time of PostgreSQL's
+// usual way, through the log. Before version 15 there is no other way and no word for it.
+func strategy(conn *pgx.Conn) string {
+	major, _, _ := strings.Cut(conn.PgConn().ParameterStatus("server_version"), ".")
+	if version, err := strconv.Atoi(major); err == nil && version < 15 {
+		return ""
+	}
+	return " STRATEGY file_copy"
 }
 
 // execOn runs one statement in a session of its own, within the limit.

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"testing"
+	"time"
 
 	"github.com/shuqiao/shuqiao/internal/pglocal"
 )
@@ -19,9 +21,13 @@ const ServerEnv = "SHUQIAO_TEST_DATABASE_URL"
 // Server is the right to use a server until Release.
 type Server struct {
 	url  string
-	dir  string   // "" when the server is not ours.
-	hold *os.File // Shared lock on <dir>/users.lock.
+	dir  string        // "" when the server is not ours.
+	hold *os.File      // Shared lock on <dir>/users.lock.
+	rest time.Duration // How long the server goes on without a user.
 }
+
+// rest is how long a server goes on without a user. Between two tests of one binary nobody holds the lock.
+const rest = 3 * time.Second
 
 // URL is a superuser's URL of the server's database "postgres", or of the database ServerEnv names.
 func (s *Server) URL() string { return s.url }
@@ -44,12 +50,12 @@ func Acquire(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return acquireIn(ctx, dir)
+	return acquireIn(ctx, dir, rest)
 }
 
 // acquireIn is Acquire of the private server in dir.
-func acquireIn(ctx context.Context, dir string) (_ *Server, err error) {
-	s := &Server{dir: dir}
+func acquireIn(ctx context.Context, dir string, rest time.Duration) (_ *Server, err error) {
+	s := &Server{dir: dir, rest: rest}
 	if s.hold, err = flock(filepath.Join(dir, "users.lock"), syscall.LOCK_SH); err != nil {
 		return nil, err
 	}
@@ -89,15 +95,15 @@ func (s *Server) start(ctx context.Context) error {
 	return s.watch(cluster.PID())
 }
 
-// watchScript waits until nobody holds the users' lock and nobody comes within three seconds, then stops the server.
-// It ends with the server, too. $1 is the folder, $2 the server's process.
+// watchScript waits until nobody holds the users' lock and nobody comes for a while, then stops the server. It ends
+// with the server, too. $1 is the folder, $2 the server's process, $3 the while in seconds.
 const watchScript = `
 pidfile=$1/cluster/postgres/data/postmaster.pid
 ours() { [ "$(head -n 1 "$pidfile" 2>/dev/null)" = "$2" ]; }
 while ours "$@"; do
 	flock -x "$1/users.lock" true || exit 1
 	ours "$@" || exit 0
-	sleep 3
+	sleep "$3"
 	if exec 9<"$1/users.lock" && flock -n -x 9; then
 		ours "$@" && kill -INT "$2" && while ours "$@" && kill -0 "$2"; do sleep 0.1; done
 		exit 0
@@ -112,7 +118,8 @@ func (s *Server) watch(pid int) error {
 	if !canWatch() {
 		return nil
 	}
-	cmd := exec.Command("/bin/sh", "-c", watchScript, "sh", s.dir, strconv.Itoa(pid))
+	cmd := exec.Command("/bin/sh", "-c", watchScript, "sh", s.dir, strconv.Itoa(pid),
+		strconv.FormatFloat(s.rest.Seconds(), 'f', -1, 64))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.Dir = "/"
 	if err := cmd.Start(); err != nil {
@@ -181,8 +188,7 @@ func sharedDir() (string, error) {
 	if err := checkOwn(inMemory); err == nil {
 		return inMemory, nil
 	}
-	var shm syscall.Statfs_t
-	if err := syscall.Statfs("/dev/shm", &shm); err == nil && uint64(shm.Bavail)*uint64(shm.Bsize) >= enoughShm {
+	if roomInMemory() {
 		if err := makeOwn(inMemory); err == nil {
 			return inMemory, nil
 		}
@@ -192,6 +198,47 @@ func sharedDir() (string, error) {
 		return "", fmt.Errorf("creating the folder of the test server: %w", err)
 	}
 	return inTemp, nil
+}
+
+func roomInMemory() bool {
+	var shm syscall.Statfs_t
+	err := syscall.Statfs("/dev/shm", &shm)
+	return err == nil && uint64(shm.Bavail)*uint64(shm.Bsize) >= enoughShm
+}
+
+// MkdirTemp makes a fresh folder for a cluster of the caller's own, in memory where there is room. The account PostgreSQL
+// runs as can enter it; t.TempDir is closed to it when root runs the test. The caller removes it.
+func MkdirTemp() (string, error) {
+	parent := ""
+	if roomInMemory() {
+		parent = "/dev/shm"
+	}
+	dir, err := os.MkdirTemp(parent, "shuqiao-test-")
+	if err != nil {
+		return "", err
+	}
+	return dir, os.Chmod(dir, 0o711)
+}
+
+// Dir is MkdirTemp that is removed when the test is over.
+func Dir(t testing.TB) string {
+	t.Helper()
+	dir, err := MkdirTemp()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		// A killed process's initdb may still be writing there for a moment.
+		limit := time.Now().Add(20 * time.Second)
+		err := os.RemoveAll(dir)
+		for err != nil && time.Now().Before(limit) {
+			err = os.RemoveAll(dir)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
 
 // makeOwn creates the folder, or accepts ours; one that somebody else made in the public place is refused.

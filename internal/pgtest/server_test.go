@@ -11,18 +11,19 @@ import (
 	"time"
 )
 
-// privateServer acquires a server in a folder of its own and returns it with its process.
-func privateServer(t *testing.T) (*Server, int) {
+// The life of a private server, in one folder, since making a cluster is what takes long.
+func TestPrivateServer(t *testing.T) {
+	t.Parallel()
+	dir := Dir(t)
+	t.Run("the last one out stops it", func(t *testing.T) { testLastOneOut(t, dir) })
+	t.Run("Stop returns when it has stopped", func(t *testing.T) { testStop(t, dir) })
+	t.Run("a damaged cluster is made anew", func(t *testing.T) { testDamaged(t, dir) })
+}
+
+// acquire returns the server in dir with its process.
+func acquire(t *testing.T, dir string) (*Server, int) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "pgtest")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := makeOwn(dir); err != nil {
-		t.Fatal(err)
-	}
-	s, err := acquireIn(t.Context(), dir)
+	s, err := acquireIn(t.Context(), dir, 200*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,22 +41,19 @@ func privateServer(t *testing.T) (*Server, int) {
 
 // The server ends by itself once its last user is gone, also one that never said so: a killed process loses its lock just
 // like one that closes the file.
-func TestLastOneOutStopsTheServer(t *testing.T) {
-	t.Parallel()
+func testLastOneOut(t *testing.T, dir string) {
 	if !canWatch() {
 		t.Log("flock(1) is missing here: Release stops the server itself")
 	}
-	first, pid := privateServer(t)
-	second, err := acquireIn(t.Context(), first.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	first, pid := acquire(t, dir)
+	second, _ := acquire(t, dir)
 	if err := first.Release(); err != nil {
 		t.Fatal(err)
 	}
 	if err := syscall.Kill(pid, 0); err != nil {
 		t.Fatalf("the server went although a user is left: %v", err)
 	}
+	var err error
 	if canWatch() {
 		err = second.hold.Close()
 	} else {
@@ -80,13 +78,9 @@ func TestLastOneOutStopsTheServer(t *testing.T) {
 }
 
 // Stop leaves a server that others use, and has stopped one that nobody else uses when it returns.
-func TestStop(t *testing.T) {
-	t.Parallel()
-	first, pid := privateServer(t)
-	second, err := acquireIn(t.Context(), first.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+func testStop(t *testing.T, dir string) {
+	first, pid := acquire(t, dir)
+	second, _ := acquire(t, dir)
 	if err := first.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +90,7 @@ func TestStop(t *testing.T) {
 	if err := second.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	pidFile := filepath.Join(first.dir, "cluster", "postgres", "data", "postmaster.pid")
+	pidFile := filepath.Join(dir, "cluster", "postgres", "data", "postmaster.pid")
 	if _, err := os.Stat(pidFile); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("after the last Stop the server's pid file: %v, want that it does not exist", err)
 	}
@@ -106,20 +100,12 @@ func TestStop(t *testing.T) {
 }
 
 // A cluster whose files are damaged is made anew instead of failing every test from then on.
-func TestDamagedClusterIsRemade(t *testing.T) {
-	t.Parallel()
-	s, _ := privateServer(t)
+func testDamaged(t *testing.T, dir string) {
+	if err := os.Truncate(filepath.Join(dir, "cluster", "postgres", "data", "global", "pg_control"), 0); err != nil {
+		t.Fatal(err)
+	}
+	s, _ := acquire(t, dir)
 	if err := s.Stop(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(filepath.Join(s.dir, "cluster", "postgres", "data", "global", "pg_control"), 0); err != nil {
-		t.Fatal(err)
-	}
-	again, err := acquireIn(t.Context(), s.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := again.Stop(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

@@ -1,0 +1,62 @@
+package api_test
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/shuqiao/shuqiao/api/client"
+	"github.com/shuqiao/shuqiao/audit"
+	"github.com/shuqiao/shuqiao/authz/identity"
+	"github.com/shuqiao/shuqiao/catalog"
+	"github.com/shuqiao/shuqiao/exchange"
+	"github.com/shuqiao/shuqiao/sharing"
+)
+
+// The client's own copies of the bodies have the JSON fields of the hub's types, no more and no fewer.
+func TestClientKnowsEveryField(t *testing.T) {
+	t.Parallel()
+	for _, pair := range [][2]any{
+		{client.Department{}, catalog.Department{}}, {client.System{}, catalog.System{}}, {client.BaseDatabase{}, catalog.BaseDatabase{}},
+		{client.Registration{}, catalog.Registration{}}, {client.Resource{}, catalog.Resource{}}, {client.Version{}, catalog.Version{}},
+		{client.Metadata{}, catalog.Metadata{}}, {client.Item{}, catalog.Item{}}, {client.Entry{}, catalog.Entry{}},
+		{client.Source{}, catalog.Source{}}, {client.SourceInput{}, catalog.SourceInput{}}, {client.ProbeResult{}, catalog.ProbeResult{}},
+		{client.Mount{}, catalog.Mount{}}, {client.MountInput{}, catalog.MountInput{}}, {client.MountColumn{}, catalog.MountColumn{}},
+		{client.MountReport{}, catalog.MountReport{}}, {client.Template{}, catalog.Template{}},
+		{client.Terms{}, sharing.Terms{}}, {client.Application{}, sharing.Application{}}, {client.Request{}, sharing.Request{}},
+		{client.Conditions{}, sharing.Conditions{}}, {client.Grant{}, sharing.Grant{}}, {client.Filing{}, sharing.Filing{}},
+		{client.Todo{}, sharing.Todo{}}, {client.TodoList{}, sharing.TodoList{}},
+		{client.NewTask{}, exchange.NewTask{}}, {client.Task{}, exchange.Task{}}, {client.NewSchedule{}, exchange.NewSchedule{}},
+		{client.Schedule{}, exchange.Schedule{}}, {client.Fire{}, exchange.Fire{}}, {client.Run{}, exchange.Run{}},
+		{client.Reject{}, exchange.Reject{}}, {client.RejectRow{}, exchange.RejectRow{}},
+		{client.Reconciliation{}, exchange.Reconciliation{}}, {client.Freshness{}, exchange.Freshness{}},
+		{client.User{}, identity.User{}}, {client.ConsumingSystem{}, identity.Client{}}, {client.Key{}, identity.Key{}},
+		{client.Event{}, audit.Entry{}},
+	} {
+		got, want := jsonFields(reflect.TypeOf(pair[0])), jsonFields(reflect.TypeOf(pair[1]))
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%T (-hub +client):\n%s", pair[0], diff)
+		}
+	}
+}
+
+// jsonFields returns the sorted JSON names of a struct, those of embedded structs included.
+func jsonFields(t reflect.Type) []string {
+	var out []string
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case name == "-" || !f.IsExported():
+		case f.Anonymous && name == "":
+			out = append(out, jsonFields(f.Type)...)
+		default:
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
