@@ -19,7 +19,7 @@ import (
 )
 
 // observeEvery is how often the whole store is summed while hubs are killed.
-const observeEvery = 500 * time.Millisecond
+const observeEvery = 700 * time.Millisecond
 
 // stateOf sums the rows of a table that a reader may see: how many, what they say, and whether those rows that change with
 // every version are all of one.

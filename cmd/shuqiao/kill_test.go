@@ -247,9 +247,14 @@ func (k *killing) kill(t *testing.T, run string, n *node) {
 	t.Helper()
 	n.kill()
 	dead := k.progress(t, run)
+	if dead.over() {
+		// It came to its end before it was killed.
+		k.start(t, n)
+		return
+	}
 	k.kills[dead.where()]++
 	k.count++
-	if k.count%2 == 0 && !dead.over() {
+	if k.count%2 == 0 {
 		eventually(t, "the other node to take the run over", 20*time.Second, func() bool {
 			k.noteServing(t)
 			p := k.progress(t, run)
