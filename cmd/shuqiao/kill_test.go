@@ -30,16 +30,18 @@ const (
 // snapshots.
 const disturbedBatch = 4
 
-// killPlans are where the hub is killed in the course of a run, in the order of its stages; the runs take them in turn.
-// killDelays are how far into the stage, in turn: a run that is further by then is killed where it is.
+// killPlans are where the hub is killed in the course of a run; the runs take them in turn. A run that is killed in its merge
+// reads anew, so reads are killed afterwards as well: then the rows that are merged come from several attempts.
+// killDelays are how far into the stage, killChunks how many chunks a read has staged by then. A run that is further is
+// killed where it is.
 var (
 	killPlans = [][]string{
-		{"read", "read", "stage", "merge", "reconcile", "reconcile"},
-		{"read", "stage", "merge", "reconcile", "reconcile"},
+		{"merge", "read", "read", "stage", "reconcile", "reconcile"},
+		{"read", "stage", "merge", "read", "reconcile"},
 	}
+	killChunks = []int{2, 6, 0, 8, 4, 1}
 	killDelays = map[string][]time.Duration{
-		"read":      {0, 150 * time.Millisecond, 450 * time.Millisecond, 900 * time.Millisecond},
-		"stage":     {0, 30 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond},
+		"stage":     {0, 200 * time.Millisecond, 30 * time.Millisecond, 100 * time.Millisecond},
 		"merge":     {20 * time.Millisecond, 1200 * time.Millisecond, 300 * time.Millisecond, 700 * time.Millisecond},
 		"reconcile": {0, 10 * time.Millisecond, 40 * time.Millisecond, 80 * time.Millisecond},
 	}
@@ -59,12 +61,13 @@ type killing struct {
 	byID     map[string]*node
 	reader   *reader
 
-	stored map[string]string // What the hub must hold, by key.
-	kills  map[string]int    // By stage.
-	count  int
-	turns  map[string]int // Of the delays, by stage.
-	seq    int64          // Of the newest merge.
-	states map[int64]string
+	stored  map[string]string // What the hub must hold, by key.
+	kills   map[string]int    // By stage.
+	count   int
+	turns   map[string]int   // Of the delays, by stage.
+	resumed int              // Runs that merged what several attempts had read.
+	seq     int64            // Of the newest merge.
+	states  map[int64]string // What observers may see, by head.
 }
 
 // A hub that is killed again and again, in every stage of collects of 200,000 rows, restarted or replaced by another node,
@@ -90,9 +93,13 @@ func TestKilledHubLosesNothing(t *testing.T) {
 			break
 		}
 	}
-	t.Logf("%d kills in %s: %s; starts of A %d, of B %d", k.count, time.Since(began).Round(time.Millisecond), k.killed(), k.all[0].starts, k.all[1].starts)
+	t.Logf("%d kills in %s: %s; starts of A %d, of B %d; runs merged from several attempts %d", k.count, time.Since(began).Round(time.Millisecond),
+		k.killed(), k.all[0].starts, k.all[1].starts, k.resumed)
 	if k.count < leastKills {
 		t.Errorf("%d kills, want at least %d", k.count, leastKills)
+	}
+	if k.resumed < 2 {
+		t.Errorf("%d runs merged what several attempts had read, want 2", k.resumed)
 	}
 	for _, stage := range stageOrder {
 		if k.kills[stage] == 0 {
@@ -141,6 +148,8 @@ func newKilling(t *testing.T) *killing {
 type progress struct {
 	state, stage string
 	attempt      int
+	chunks       int
+	resumed      bool // The attempt goes on behind what an earlier one read.
 	merged       bool
 	node         *node // nil while nobody has it.
 }
@@ -149,8 +158,9 @@ func (k *killing) progress(t *testing.T, run string) progress {
 	t.Helper()
 	var p progress
 	var id *uuid.UUID
-	err := k.hub.QueryRow(t.Context(), "SELECT state, stage, attempt, merged_at IS NOT NULL, node_id FROM run WHERE id = $1", run).
-		Scan(&p.state, &p.stage, &p.attempt, &p.merged, &id)
+	err := k.hub.QueryRow(t.Context(), `
+		SELECT state, stage, attempt, (SELECT count(*) FROM store.chunk WHERE run = id), coalesce((progress->>'resumed')::bool, false), merged_at IS NOT NULL, node_id
+		FROM run WHERE id = $1`, run).Scan(&p.state, &p.stage, &p.attempt, &p.chunks, &p.resumed, &p.merged, &id)
 	if err != nil {
 		t.Fatalf("watching the run: %v", err)
 	}
@@ -186,7 +196,7 @@ func (k *killing) collect(t *testing.T, batch int) client.Run {
 		return err == nil
 	})
 	plan := killPlans[batch%len(killPlans)]
-	attempt, disturbed, limit := 0, false, time.Now().Add(4*time.Minute)
+	attempt, disturbed, resumed, limit := 0, false, false, time.Now().Add(4*time.Minute)
 	var since time.Time // When the wanted stage was first seen.
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
@@ -199,17 +209,20 @@ func (k *killing) collect(t *testing.T, batch int) client.Run {
 		if p.over() {
 			break
 		}
+		if p.where() == "merge" {
+			resumed = p.resumed
+		}
 		if len(plan) > 0 && p.node != nil && p.node.process != nil && p.attempt > attempt && p.where() != "" {
-			wanted, delays := plan[0], killDelays[plan[0]]
+			wanted := plan[0]
 			at, want := slices.Index(stageOrder, p.where()), slices.Index(stageOrder, wanted)
 			if at == want && since.IsZero() {
 				since = time.Now()
 			}
-			if at > want || at == want && time.Since(since) >= delays[k.turns[wanted]%len(delays)] {
+			if at > want || at == want && k.far(p, since) {
 				attempt, since, plan = p.attempt, time.Time{}, plan[1:]
 				k.turns[wanted]++
 				k.kill(t, run.ID, p.node)
-				if batch == disturbedBatch && !disturbed {
+				if batch == disturbedBatch && !disturbed && wanted == "read" {
 					change(t, k.source, fmt.Sprintf(disturbLedger, batch))
 					disturbed = true
 				}
@@ -217,16 +230,25 @@ func (k *killing) collect(t *testing.T, batch int) client.Run {
 		}
 		<-tick.C
 	}
-	for _, n := range k.all {
-		if n.process == nil {
-			k.start(t, n)
-		}
+	if resumed {
+		k.resumed++
 	}
 	out := k.read(t, run.ID)
 	if out.State != "succeeded" {
 		t.Fatalf("version %d: the run ended %s: %+v", batch, out.State, out.Error)
 	}
 	return out
+}
+
+// far reports whether a run is as far into its stage as it shall be when it is killed next.
+func (k *killing) far(p progress, since time.Time) bool {
+	stage := p.where()
+	turn := k.turns[stage]
+	if stage == "read" {
+		return p.chunks >= killChunks[turn%len(killChunks)]
+	}
+	delays := killDelays[stage]
+	return time.Since(since) >= delays[turn%len(delays)]
 }
 
 // read returns a run as it is stored.
