@@ -101,11 +101,23 @@ func New(opt Options) (*API, error) {
 		tag      string
 		register func()
 	}{
-		{"sessions", a.sessionRoutes}, {"departments", a.departmentRoutes}, {"users", a.userRoutes}, {"clients", a.clientRoutes},
-		{"base databases", a.baseDatabaseRoutes}, {"resources", a.resourceRoutes}, {"mounts", a.mountRoutes},
-		{"sources", a.sourceRoutes}, {"requests", a.requestRoutes}, {"grants", a.grantRoutes}, {"tasks", a.taskRoutes},
-		{"runs", a.runRoutes}, {"runs", a.outcomeRoutes}, {"schedules", a.scheduleRoutes}, {"data", a.dataRoutes},
-		{"audit", a.auditRoutes}, {"policy", a.policyRoutes},
+		{"sessions", a.sessionRoutes},
+		{"departments", a.departmentRoutes},
+		{"users", a.userRoutes},
+		{"clients", a.clientRoutes},
+		{"base databases", a.baseDatabaseRoutes},
+		{"resources", a.resourceRoutes},
+		{"mounts", a.mountRoutes},
+		{"sources", a.sourceRoutes},
+		{"requests", a.requestRoutes},
+		{"grants", a.grantRoutes},
+		{"tasks", a.taskRoutes},
+		{"runs", a.runRoutes},
+		{"runs", a.outcomeRoutes},
+		{"schedules", a.scheduleRoutes},
+		{"data", a.dataRoutes},
+		{"audit", a.auditRoutes},
+		{"policy", a.policyRoutes},
 		{"operations", a.operationRoutes},
 	} {
 		a.tag = group.tag

@@ -130,8 +130,12 @@ func TestEveryRouteRefusesAnonymousAndWrongRole(t *testing.T) {
 		role  string
 		token string
 	}{
-		{"system_admin", staff.SystemAdmin.Token}, {"security_admin", staff.SecurityAdmin.Token}, {"auditor", staff.Auditor.Token},
-		{"platform_operator", staff.Operator.Token}, {"dept_admin", bureau.Admin.Token}, {"dept_operator", bureau.Operator.Token},
+		{"system_admin", staff.SystemAdmin.Token},
+		{"security_admin", staff.SecurityAdmin.Token},
+		{"auditor", staff.Auditor.Token},
+		{"platform_operator", staff.Operator.Token},
+		{"dept_admin", bureau.Admin.Token},
+		{"dept_operator", bureau.Operator.Token},
 	}
 	rules, err := staff.SecurityAdmin.Rules(t.Context())
 	if err != nil {
