@@ -7,7 +7,7 @@ FUZZTIME ?= 30s
 export GO
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test lint bench fuzz clean
+.PHONY: help deps build demo test lint bench fuzz assets clean
 
 help: ## help: list the targets
 	@sed -n 's/^\([a-z]*\):.*## help: /\1\t/p' Makefile | while IFS='	' read -r target text; do \
@@ -33,6 +33,9 @@ bench: ## help: run the benchmarks on real PostgreSQL
 
 fuzz: ## help: run each fuzz test for FUZZTIME (30s)
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh $(PKGS)
+
+assets: ## help: copy the console's pinned style sheet, script and icons into console/static (needs npm)
+	@scripts/assets.sh
 
 clean: ## help: remove what was built; databases and data folders stay
 	rm -rf bin dist

@@ -133,11 +133,16 @@ func (a *API) field(d *huma.ErrorDetail) fault.Field {
 	for _, safe := range safeMessages {
 		if strings.HasPrefix(message, safe.prefix) {
 			f.Code, f.Message = safe.code, message
+			if safe.code == "unknown_field" {
+				f.Message = "there is a name here that this call does not know; /openapi.json lists those it takes"
+			}
 			break
 		}
 	}
 	if f.Name == "" {
-		f.Name = "body"
+		if f.Name = "body"; strings.HasPrefix(d.Location, "query") {
+			f.Name = "query"
+		}
 	}
 	return f
 }

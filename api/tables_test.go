@@ -51,7 +51,7 @@ func TestFieldErrorsRepeatNothing(t *testing.T) {
 		{"body.items[2].name", "expected string", "items[2].name", "wrong_type"},
 		{"body.items[2].secret", "unexpected property", "items[2]", "unknown_field"},
 		{"body.secret", "unexpected property", "body", "unknown_field"},
-		{"query.secret", "unknown query parameter", "body", "unknown_field"},
+		{"query.secret", "unknown query parameter", "query", "unknown_field"},
 		{"path.name", `invalid UUID "secret"`, "name", "malformed"},
 		{"body.items[secret]", "expected string", "body", "wrong_type"},
 		{"body", "invalid character 's' looking for secret", "body", "malformed"},

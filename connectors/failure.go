@@ -42,7 +42,7 @@ var failures = []struct {
 	{CodeDown, fault.Unavailable, true, "the source cannot be reached or closed the connection; check that it runs and that the network lets the hub through"},
 	{CodeTimeout, fault.Unavailable, true, "the source did not answer in time; check its load and locks, or read an object that it can deliver faster"},
 	{CodeAuth, fault.Conflict, false, "the source refused the account; correct user, password or its access rules"},
-	{CodeObjectMissing, fault.Conflict, false, "the source has no such table or view, or the account cannot see it; correct the name or the grants at the source"},
+	{CodeObjectMissing, fault.Conflict, false, "the source has no such database, schema, table or view, or the account cannot see it; correct the name or the grants at the source"},
 	{CodeColumnMissing, fault.Conflict, false, "the table or view has no such column; the source may have changed, so compare it with the mount"},
 	{CodePermission, fault.Conflict, false, "the account may not read this; have the owner of the source grant SELECT"},
 	{CodeOrder, fault.Conflict, false, "an ordered read needs columns that contain a unique not-null key of the table"},

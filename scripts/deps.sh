@@ -18,6 +18,14 @@ has_postgres() {
 	return 1
 }
 
+# browser_packages prints what the browser test lacks: Chromium, a Chinese font, Node.js with npm.
+browser_packages() {
+	command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || printf 'chromium '
+	{ command -v fc-list >/dev/null 2>&1 && fc-list :lang=zh family | grep -q .; } || printf 'fontconfig fonts-noto-cjk '
+	command -v node >/dev/null 2>&1 || printf 'nodejs '
+	command -v npm >/dev/null 2>&1 || printf 'npm '
+}
+
 needs=""     # packages without which the target cannot run
 wants=""     # packages that make it better
 for target in "$@"; do
@@ -26,6 +34,7 @@ for target in "$@"; do
 	test)
 		[ -n "${SHUQIAO_TEST_DATABASE_URL:-}" ] || has_postgres || needs="postgresql"
 		scripts/has-gcc.sh || wants="gcc libc6-dev"
+		needs="$needs $(browser_packages)"
 		;;
 	*)
 		echo "deps.sh: unknown target $target" >&2
@@ -33,6 +42,7 @@ for target in "$@"; do
 		;;
 	esac
 done
+needs=$(echo $needs)
 [ -n "$needs$wants" ] || exit 0
 
 # Debian's server package creates and starts a cluster of its own unless this file tells it not to. It is written only
@@ -58,12 +68,12 @@ if command -v apt-get >/dev/null 2>&1; then
 	line="sh -c \"$command\""
 	who=" as root (or with sudo before it)"
 elif command -v brew >/dev/null 2>&1; then
-	line="brew install postgresql@17"
+	line="brew install postgresql@17 node chromium"
 else
-	line="install PostgreSQL $oldest or newer (the server) and gcc with your system's package manager"
+	line="install PostgreSQL $oldest or newer (the server), gcc, Chromium, Node.js and npm with your system's package manager"
 fi
 if [ -n "$needs" ]; then
-	echo "A PostgreSQL server ($oldest or newer) is missing. Run this one line${who:-}, then try again:" >&2
+	echo "Missing: $needs. Run this one line${who:-}, then try again:" >&2
 	echo "  $line" >&2
 	exit 3
 fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs go test with its arguments on a real PostgreSQL, with the race detector where a C compiler is at hand. Its exit
-# code is go test's.
+# Runs go test with its arguments on a real PostgreSQL, with the race detector where a C compiler is at hand. A run of
+# everything ends with the browser test. The exit code is 0 only when all passed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/check-go.sh
@@ -19,4 +19,9 @@ fi
 echo "==> compiling the tests (the first time, Go downloads modules and this takes some minutes)"
 CGO_ENABLED=0 "$GO" build -buildvcs=false -o bin/withpg ./internal/pgtest/withpg
 echo "==> running the tests on a private PostgreSQL"
-exec bin/withpg "$GO" test "${race[@]}" -timeout 15m "$@"
+code=0
+bin/withpg "$GO" test "${race[@]}" -timeout 15m "$@" || code=$?
+if [ "$*" = ./... ]; then
+	scripts/walk.sh || code=1
+fi
+exit "$code"

@@ -34,13 +34,16 @@ func exitCodes() map[fault.Kind]int {
 	}
 }
 
-// fail says what went wrong, in one sentence where there is one for people, and returns the exit code.
+// fail says what went wrong, in one sentence where there is one for people and a line for each wrong field, and returns the exit code.
 func fail(w io.Writer, err error) int {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return exitOK
 	}
 	if f, ok := errors.AsType[*fault.Fault](err); ok {
 		fmt.Fprintln(w, "shuqiao: "+f.Message)
+		for _, field := range f.Fields {
+			fmt.Fprintf(w, "  %s: %s\n", field.Name, field.Message)
+		}
 		return exitCodes()[f.Kind]
 	}
 	fmt.Fprintln(w, "shuqiao: "+err.Error())

@@ -63,16 +63,33 @@ func TestServeProcess(t *testing.T) {
 	}
 }
 
-// An operator sets a hub up from the command line beside the running hub, once.
+// An operator sets a hub up from the command line, once: on a database that a hub has prepared and on an empty one, as it
+// is before the first start.
 func TestSetupCommand(t *testing.T) {
 	t.Parallel()
-	database := pgtest.URL(t)
-	args := []string{"setup", "--database-url", database, "--name", "示例市数据局", "--uscc", hubtest.USCC(0), "--division", hubtest.Division}
-	var out, errOut strings.Builder
-	if code := run(t.Context(), args, nil, &out, &errOut); code != exitOK || strings.Count(out.String(), "\n") != 5 {
-		t.Fatalf("exit code %d: %s%s", code, out.String(), errOut.String())
+	for name, database := range map[string]func(testing.TB) string{"prepared": pgtest.URL, "empty": pgtest.Empty} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			args := []string{"setup", "--database-url", database(t), "--name", "示例市数据局", "--uscc", hubtest.USCC(0), "--division", hubtest.Division}
+			var out, errOut strings.Builder
+			if code := run(t.Context(), args, nil, &out, &errOut); code != exitOK || strings.Count(out.String(), "\n") != 5 {
+				t.Fatalf("exit code %d: %s%s", code, out.String(), errOut.String())
+			}
+			if code := run(t.Context(), args, nil, &out, &errOut); code != exitRuntime {
+				t.Errorf("a second time: exit code %d, %s", code, errOut.String())
+			}
+		})
 	}
-	if code := run(t.Context(), args, nil, &out, &errOut); code != exitRuntime {
-		t.Errorf("a second time: exit code %d, %s", code, errOut.String())
+}
+
+// Setup names every wrong field with what is wrong about it, and leaves the database alone.
+func TestSetupCommandNamesFields(t *testing.T) {
+	t.Parallel()
+	var out, errOut strings.Builder
+	code := run(t.Context(), []string{"setup", "--name", " ", "--uscc", "x", "--division", "1", "--data-dir", "/nonexistent"}, nil, &out, &errOut)
+	want := "shuqiao: correct these fields: name, uscc, division\n  name: say what the authority is called\n" +
+		"  uscc: a credit code has 18 characters\n  division: a division code has 6, 9 or 12 digits\n"
+	if code != exitValidation || errOut.String() != want {
+		t.Errorf("exit code %d, says %q, want %q", code, errOut.String(), want)
 	}
 }

@@ -4,11 +4,13 @@ import (
 	"crypto/rand"
 	"fmt"
 	"math/big"
+	"strings"
 
 	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/catalog/codes"
 	"github.com/shuqiao/shuqiao/internal/fault"
+	"github.com/shuqiao/shuqiao/internal/hub"
 	"github.com/shuqiao/shuqiao/internal/secret"
 )
 
@@ -24,11 +26,14 @@ type setupCommand struct {
 // Run creates the accounts and prints their passwords, which are kept nowhere else.
 func (c *setupCommand) Run(t *terminal) error {
 	var fields []fault.Field
-	for _, f := range codes.CheckUSCC(c.USCC) {
-		fields = append(fields, fault.Field{Name: "uscc", Code: string(f.Code), Message: "the credit code is not well-formed"})
+	if strings.TrimSpace(c.Name) == "" {
+		fields = append(fields, fault.Field{Name: "name", Code: "required", Message: "say what the authority is called"})
 	}
-	for _, f := range codes.CheckDivision(c.Division) {
-		fields = append(fields, fault.Field{Name: "division", Code: string(f.Code), Message: "the division code is not well-formed"})
+	if f, wrong := codes.FirstError(codes.CheckUSCC(c.USCC)); wrong {
+		fields = append(fields, fault.Field{Name: "uscc", Code: f.Code, Message: f.Message})
+	}
+	if f, wrong := codes.FirstError(codes.CheckDivision(c.Division)); wrong {
+		fields = append(fields, fault.Field{Name: "division", Code: f.Code, Message: f.Message})
 	}
 	if err := fault.InvalidFields(fields); err != nil {
 		return err
@@ -42,6 +47,10 @@ func (c *setupCommand) Run(t *terminal) error {
 		return err
 	}
 	defer closeAll()
+	// Setup may come before the first start, and then finds an empty database.
+	if err := hub.Migrate(t.ctx, d, cfg.DatabaseURL == ""); err != nil {
+		return err
+	}
 	// Setup decides nothing, so the follower is never run; the service only wants to be told of changes.
 	follower, err := authz.NewFollower(t.ctx, authz.FollowerOptions{DB: d, Log: log})
 	if err != nil {

@@ -35,6 +35,7 @@ type Collect struct {
 	Items        []Mapped
 	OrderColumn  string                        // Decides among rows of one key; "" rejects them all.
 	Keep         func(row *transform.Row) bool // The mount's filter; nil keeps every row.
+	Filter       []byte                        // Text of that filter: rows that an earlier attempt kept by another one are not continued.
 	CarryDeletes bool                          // Keys missing from a full read are deleted.
 	MayDelete    int64                         // Deletes a person confirmed.
 	Resume       bool                          // Rows staged by an earlier attempt may be kept.
@@ -86,6 +87,7 @@ type reader struct {
 // Run carries the collect out. Its errors are *Failure, store.ErrFenced, or the context's.
 func (c *Collect) Run(ctx context.Context) (Outcome, error) {
 	r := &reader{Collect: c, started: time.Now()}
+	defer r.still()
 	if err := r.prepare(ctx); err != nil {
 		return Outcome{}, newFailure(StageRead, SideSource, c.Object, err)
 	}
@@ -137,6 +139,13 @@ func (r *reader) merge(ctx context.Context, carry bool) (store.Result, error) {
 	return store.Result{}, err
 }
 
+// still waits until nothing of this attempt writes any more, also where it failed while a chunk was on its way.
+func (r *reader) still() {
+	if r.staging != nil {
+		_ = r.staging.Flush()
+	}
+}
+
 // prepare compares the source with the mount and compiles the mapping.
 func (r *reader) prepare(ctx context.Context) error {
 	schema, err := r.Source.Describe(ctx, r.Object)
@@ -148,7 +157,7 @@ func (r *reader) prepare(ctx context.Context) error {
 	r.Job.Columns = make([]store.Column, len(r.Items))
 	for i, m := range r.Items {
 		r.Job.Columns[i] = store.Column{
-			No: m.Item.No, Letter: string(m.Item.Letter), Filterable: m.Filterable,
+			No: m.Item.No, Letter: string(m.Item.Letter), Key: m.Item.Key, Filterable: m.Filterable,
 			Geometry: m.Item.Letter == 'G' && m.Item.Format == transform.FormatGeometry,
 		}
 		if m.Column == "" {
@@ -191,7 +200,21 @@ func (r *reader) prepare(ctx context.Context) error {
 	}
 	r.lookup = lookupColumns(r.Items)
 	r.staged.Values = make([][]byte, len(r.Items))
-	return nil
+	r.Job.Mapping, err = r.mapping()
+	return err
+}
+
+// mapping is a digest of what decides how a source row is staged.
+func (r *reader) mapping() ([]byte, error) {
+	digest := sha256.New()
+	err := json.NewEncoder(digest).Encode(map[string]any{
+		"object": r.Object, "items": r.Items, "columns": r.columns, "key": r.keyCells, "order": r.OrderColumn, "filter": r.Filter,
+		"filtered": r.Keep != nil, "as_of": r.AsOf.Format(time.DateOnly),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("digesting the mapping: %w", err)
+	}
+	return digest.Sum(nil), nil
 }
 
 // column returns the index of a source column among those read, adding it if no item is fed by it.
@@ -260,17 +283,18 @@ func (r *reader) stage(ctx context.Context) error {
 		return newFailure(StageRead, SideSource, r.Object, err)
 	}
 	defer stream.Close()
-	return r.drain(ctx, stream, r.keyCells != nil)
+	if r.keyCells == nil {
+		return r.drain(ctx, stream, nil)
+	}
+	last := make([]string, len(r.keyCells))
+	copy(last, after)
+	return r.drain(ctx, stream, last)
 }
 
-// drain stages everything a stream delivers, with a checkpoint per chunk. Without ordered a checkpoint says nothing of
-// where to go on.
-func (r *reader) drain(ctx context.Context, stream *connectors.Stream, ordered bool) error {
+// drain stages everything a stream delivers, with a checkpoint per chunk. last is the source key behind which the stream
+// began, and is moved on; with nil a checkpoint says nothing of where to go on.
+func (r *reader) drain(ctx context.Context, stream *connectors.Stream, last []string) error {
 	row := &transform.Row{}
-	var last []string
-	if ordered {
-		last = make([]string, len(r.keyCells))
-	}
 	for {
 		batch, err := stream.Next(ctx)
 		if errors.Is(err, connectors.ErrEndOfData) {
@@ -334,13 +358,14 @@ func (r *reader) take(batch *connectors.Batch, i int, row *transform.Row) error 
 		r.staging.Filter()
 		return nil
 	}
+	r.measure(row)
 	if len(row.Reasons) > 0 {
 		return r.refuse(batch, i, row)
 	}
 	r.staged.No, r.staged.Key, r.staged.Hash, r.staged.Box = r.read, row.Key, row.Hash, r.staged.Box[:0]
 	for p, at := range r.planned {
 		r.staged.Values[at] = row.Values[p]
-		if r.Job.Columns[at].Geometry {
+		if r.Job.Columns[at].Geometry && row.Values[p] != nil {
 			b := row.Boxes[p]
 			r.staged.Box = append(r.staged.Box, b.MinLon, b.MinLat, b.MaxLon, b.MaxLat)
 		}
@@ -350,6 +375,27 @@ func (r *reader) take(batch *connectors.Batch, i int, row *transform.Row) error 
 	}
 	r.staging.Append(r.staged)
 	return nil
+}
+
+// maxIndexed bounds key and filterable text of a row, in bytes: together they must fit into an index entry of PostgreSQL,
+// which holds 2,704 bytes with its header. One longer row would fail the index and with it every run.
+const maxIndexed = 2600
+
+// measure refuses a row whose key, alone or beside a filterable text, cannot be indexed.
+func (r *reader) measure(row *transform.Row) {
+	if len(row.Reasons) > 0 || !row.KeyOK {
+		return
+	}
+	for p, at := range r.planned {
+		m := r.Items[at]
+		indexed := len(row.Key)
+		if m.Filterable && m.Item.Letter != 'G' {
+			indexed += len(row.Values[p])
+		}
+		if (m.Filterable || m.Item.Key) && indexed > maxIndexed {
+			row.Reasons = append(row.Reasons, transform.Reason{ItemNo: m.Item.No, Code: transform.ReasonTooLong, Message: "the value is too long to be a key or to be filtered by"})
+		}
+	}
 }
 
 // refuse stages a rejected row: its reasons in the open, the row itself sealed for the provider.
@@ -384,9 +430,15 @@ func (r *reader) refuse(batch *connectors.Batch, i int, row *transform.Row) erro
 		return fmt.Errorf("encoding reasons: %w", err)
 	}
 	refused := store.Refused{No: r.read, Reasons: reasons, Hash: digest.Sum(nil)[:16], Sealed: sealed}
-	if row.KeyOK {
+	if row.KeyOK && len(row.Key) <= maxIndexed {
 		key := row.Key
 		refused.Key = &key
+	}
+	if r.order >= 0 {
+		if cell := batch.Cell(i, r.order); cell != nil {
+			order := string(cell)
+			refused.Order = &order
+		}
 	}
 	r.staging.Refuse(refused)
 	return nil
@@ -398,38 +450,36 @@ func (r *reader) observe(ctx context.Context, stage Stage) {
 	}
 }
 
+// maxConfirmed bounds the missing keys that are looked up after a resumed read. They are held in memory, and all are looked
+// up in one snapshot: a row that changed its key between two would be absent in both.
+const maxConfirmed = 50_000
+
 // confirmMissing looks every missing key up at the source after a resumed read: two snapshots took part, and a row that
-// moved between them may look absent. Keys found are staged after all. It reports false when keys cannot be looked up.
+// moved between them may look absent. Keys found are staged after all. It reports false when keys cannot be looked up, or
+// are too many.
 func (r *reader) confirmMissing(ctx context.Context) (bool, error) {
 	if r.lookup == nil {
 		return false, nil
 	}
-	after := ""
-	for {
-		keys, err := r.staging.MissingKeys(ctx, after, 5000)
-		if err != nil {
-			return false, err
-		}
-		if len(keys) == 0 {
-			return true, nil
-		}
-		after = keys[len(keys)-1]
-		parts := make([][]string, 0, len(keys))
-		for _, k := range keys {
-			p, ok := transform.SplitKey(k)
-			if !ok {
-				return false, fmt.Errorf("splitting a stored key: malformed")
-			}
-			parts = append(parts, p)
-		}
-		stream, err := r.Source.Lookup(ctx, connectors.LookupRequest{Object: r.Object, Columns: r.columns, KeyColumns: r.lookup, Keys: parts})
-		if err != nil {
-			return false, err
-		}
-		err = r.drain(ctx, stream, false)
-		stream.Close()
-		if err != nil {
-			return false, err
-		}
+	keys, err := r.staging.MissingKeys(ctx, "", maxConfirmed+1)
+	if err != nil || len(keys) == 0 {
+		return err == nil, err
 	}
+	if len(keys) > maxConfirmed {
+		return false, nil
+	}
+	parts := make([][]string, 0, len(keys))
+	for _, k := range keys {
+		p, ok := transform.SplitKey(k)
+		if !ok {
+			return false, fmt.Errorf("splitting a stored key: malformed")
+		}
+		parts = append(parts, p)
+	}
+	stream, err := r.Source.Lookup(ctx, connectors.LookupRequest{Object: r.Object, Columns: r.columns, KeyColumns: r.lookup, Keys: parts})
+	if err != nil {
+		return false, err
+	}
+	defer stream.Close()
+	return true, r.drain(ctx, stream, nil)
 }

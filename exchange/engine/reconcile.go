@@ -18,7 +18,7 @@ func (c *Collect) Reconcile(ctx context.Context) (store.Comparison, error) {
 	if err != nil {
 		return store.Comparison{}, err
 	}
-	if len(first.Differences) == store.MaxDifferences {
+	if !first.Listed() || !second.Listed() {
 		// Too many to intersect key by key; so many do not come from rows in motion.
 		return second, nil
 	}
@@ -50,6 +50,7 @@ func (c *Collect) compareFresh(ctx context.Context) (store.Comparison, error) {
 	fresh := *c
 	fresh.Job.Compare, fresh.Resume = true, false
 	r := &reader{Collect: &fresh, started: time.Now()}
+	defer r.still()
 	if err := r.prepare(ctx); err != nil {
 		return store.Comparison{}, newFailure(StageRead, SideSource, c.Object, err)
 	}

@@ -16,7 +16,7 @@ const MaxDifferences = 1000
 
 // Difference is one key that is not the same on both ends.
 type Difference struct {
-	Kind string // missing: at the source, not in the store; extra: the other way round; changed: other content.
+	Kind string // missing: at the source, not in the store; extra: the other way round; changed: other content, or held.
 	Key  string
 }
 
@@ -35,6 +35,9 @@ type Comparison struct {
 	Seq         int64 // The store's head at the comparison.
 }
 
+// Listed reports whether Differences names every difference.
+func (c Comparison) Listed() bool { return int64(len(c.Differences)) == c.Missing+c.Extra+c.Changed }
+
 // Equal reports whether both ends hold the same rows.
 func (c Comparison) Equal() bool { return c.Missing == 0 && c.Extra == 0 && c.Changed == 0 }
 
@@ -51,7 +54,17 @@ func (st *Staging) CompareRead(ctx context.Context) (Comparison, error) {
 	if !st.fill {
 		return st.Compare(ctx)
 	}
-	// A filled table was staged into directly: there is no second copy to name keys by.
+	// A filled table was staged into directly: there is no second copy to name keys by. Rows carried over from the layout
+	// before bear other runs, and are beside what was read.
+	var own transform.Sum
+	own, err = scanSum(st.store.db.Pool.QueryRow(ctx, "SELECT "+sumColumns+" FROM "+st.rows.Name()+" WHERE _held IS NULL AND _run = $1", st.job.Run))
+	if err != nil {
+		return Comparison{}, fmt.Errorf("summing what was read: %w", err)
+	}
+	if c.Source.Equal(own) {
+		c.Extra = c.Store.Count - own.Count
+		return c, nil
+	}
 	c.Missing = max(c.Source.Count-c.Store.Count, 0)
 	c.Extra = max(c.Store.Count-c.Source.Count, 0)
 	if c.Equal() {
@@ -95,14 +108,17 @@ func (st *Staging) Compare(ctx context.Context) (Comparison, error) {
 	if err != nil {
 		return Comparison{}, err
 	}
+	// A held row is stale: it differs from an accepted row of its key whatever its content, and is no extra one. The first of
+	// every kind come first, so that each kind shows its count however many differences another one has.
 	rows, err := st.store.db.Pool.Query(ctx, fmt.Sprintf(`
 		WITH d AS (
 			SELECT CASE WHEN r._key IS NULL THEN 'missing' WHEN s._key IS NULL THEN 'extra' ELSE 'changed' END AS kind, coalesce(s._key, r._key) AS key
-			FROM %[1]s s FULL JOIN (SELECT _key, _h1, _h2 FROM %[2]s WHERE _held IS NULL) r ON r._key = s._key
-			WHERE r._key IS NULL OR s._key IS NULL OR r._h1 <> s._h1 OR r._h2 <> s._h2)
-		SELECT kind, key, count(*) OVER (PARTITION BY kind) FROM d
-		WHERE NOT EXISTS (SELECT 1 FROM store.staged_reject x WHERE x.run = $1 AND x.key = d.key)
-		ORDER BY kind, key LIMIT $2`, st.table, st.rows.Name()), st.job.Run, MaxDifferences)
+			FROM %[1]s s FULL JOIN (SELECT _key, _h1, _h2, _held FROM %[2]s) r ON r._key = s._key
+			WHERE r._key IS NULL OR (s._key IS NULL AND r._held IS NULL) OR (s._key IS NOT NULL AND (r._held IS NOT NULL OR r._h1 <> s._h1 OR r._h2 <> s._h2))),
+		n AS (
+			SELECT kind, key, count(*) OVER (PARTITION BY kind) AS total, row_number() OVER (PARTITION BY kind ORDER BY key) AS place FROM d
+			WHERE kind <> 'extra' OR NOT EXISTS (SELECT 1 FROM store.staged_reject x WHERE x.run = $1 AND x.key = d.key))
+		SELECT kind, key, total FROM (SELECT * FROM n ORDER BY place, kind LIMIT $2) listed ORDER BY kind, key`, st.table, st.rows.Name()), st.job.Run, MaxDifferences)
 	if err != nil {
 		return Comparison{}, fmt.Errorf("comparing keys: %w", err)
 	}

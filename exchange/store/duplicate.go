@@ -30,6 +30,10 @@ func (st *Staging) Settle(ctx context.Context, seal func(row []byte) ([]byte, er
 		if settled {
 			return FenceTx(ctx, tx, st.job.Lease)
 		}
+		// The staged tables have no statistics yet, and a guess of one row turns a join into a scan per row.
+		if _, err := tx.Exec(ctx, "SET LOCAL enable_nestloop = off; SET LOCAL maintenance_work_mem = '256MB'"); err != nil {
+			return fmt.Errorf("preparing to settle: %w", err)
+		}
 		unique, err := st.tryIndex(ctx, tx)
 		if err != nil {
 			return err
@@ -57,7 +61,7 @@ func (st *Staging) tryIndex(ctx context.Context, tx pgx.Tx) (unique bool, err er
 	if err := tx.QueryRow(ctx, fmt.Sprintf("SELECT EXISTS (SELECT 1 FROM store.staged_reject x JOIN %s s ON s._key = x.key WHERE x.run = $1)", st.table), st.job.Run).Scan(&refusedToo); err != nil {
 		return false, fmt.Errorf("comparing with rejected keys: %w", err)
 	}
-	if refusedToo && st.job.Ordered == "" {
+	if refusedToo {
 		return false, nil
 	}
 	inner, err := tx.Begin(ctx)
@@ -97,23 +101,65 @@ func (st *Staging) takeBack(ctx context.Context, tx pgx.Tx, seal func([]byte) ([
 	if st.fill {
 		number = "_seq"
 	}
-	// A key that was rejected once and accepted once is a duplicate, too.
-	duplicates := fmt.Sprintf(`
-		CREATE TEMP TABLE duplicate ON COMMIT DROP AS
-		SELECT _key FROM %[1]s GROUP BY _key HAVING count(*) > 1
-		UNION SELECT s._key FROM %[1]s s JOIN store.staged_reject x ON x.key = s._key AND x.run = '%[2]s'`, st.table, st.job.Run)
-	if st.job.Ordered != "" {
-		duplicates = fmt.Sprintf(`
-			CREATE TEMP TABLE duplicate ON COMMIT DROP AS
-			SELECT _key, (array_agg(%[2]s ORDER BY _ord DESC NULLS LAST, %[2]s DESC))[1] AS winner FROM %[1]s GROUP BY _key HAVING count(*) > 1`, st.table, number)
+	if err := st.findDuplicates(ctx, tx, number); err != nil {
+		return err
 	}
-	if _, err := tx.Exec(ctx, duplicates); err != nil {
+	replaced := int64(0)
+	if st.job.Ordered == "" {
+		if err := st.refuseDuplicates(ctx, tx, number, seal); err != nil {
+			return err
+		}
+	}
+	back, err := scanSum(tx.QueryRow(ctx, fmt.Sprintf(`
+		WITH gone AS (DELETE FROM %s s USING duplicate d WHERE d._key = s._key AND s.%s IS DISTINCT FROM d.winner RETURNING _h1, _h2)
+		SELECT %s FROM gone`, st.table, number, sumColumns)))
+	if err != nil {
+		return fmt.Errorf("taking duplicate rows back: %w", err)
+	}
+	if st.job.Ordered != "" {
+		replaced = back.Count
+	}
+	var taken transform.Sum
+	taken.SubSum(back)
+	return st.recordTaken(ctx, tx, taken, replaced)
+}
+
+// findDuplicates makes the temporary table duplicate(_key, winner): the keys of which not every staged row stays, and the
+// number of the one that does, if any.
+func (st *Staging) findDuplicates(ctx context.Context, tx pgx.Tx, number string) error {
+	// A key that was rejected once and accepted once is a duplicate, too.
+	sql := fmt.Sprintf(`
+		CREATE TEMP TABLE duplicate ON COMMIT DROP AS
+		SELECT _key, NULL::bigint AS winner FROM (
+			SELECT _key FROM %[1]s GROUP BY _key HAVING count(*) > 1
+			UNION SELECT s._key FROM %[1]s s JOIN store.staged_reject x ON x.key = s._key AND x.run = '%[2]s') k`, st.table, st.job.Run)
+	if st.job.Ordered != "" {
+		// Of several rows the last one by the order column wins. Where that one was refused nothing of the key is taken: an
+		// accepted row that is older could be older than the stored row, which is held instead.
+		sql = fmt.Sprintf(`
+			CREATE TEMP TABLE duplicate ON COMMIT DROP AS
+			SELECT s._key, CASE WHEN x.key IS NULL OR s.ord > x.ord OR (x.ord IS NULL AND s.ord IS NOT NULL) THEN s.winner END AS winner
+			FROM (SELECT _key, count(*) AS n, (array_agg(%[2]s ORDER BY _ord DESC NULLS LAST, %[2]s DESC))[1] AS winner, max(_ord) AS ord
+				FROM %[1]s GROUP BY _key) s
+			LEFT JOIN (SELECT key, max((ord::%[3]s)) AS ord FROM store.staged_reject WHERE run = '%[4]s' AND key IS NOT NULL GROUP BY key) x ON x.key = s._key
+			WHERE s.n > 1 OR x.key IS NOT NULL`, st.table, number, st.orderType(), st.job.Run)
+	}
+	if _, err := tx.Exec(ctx, sql); err != nil {
 		return fmt.Errorf("finding duplicate keys: %w", err)
 	}
-	var back transform.Sum
-	replaced := int64(0)
+	return nil
+}
+
+// refuseDuplicates stages the rows of duplicate keys as rejected ones, a few at a time, so that memory stays flat even where
+// a whole table repeats one key.
+func (st *Staging) refuseDuplicates(ctx context.Context, tx pgx.Tx, number string, seal func([]byte) ([]byte, error)) error {
+	_, err := tx.Exec(ctx, fmt.Sprintf(`DECLARE duplicate_row NO SCROLL CURSOR FOR
+		SELECT s._key, s.%[2]s AS number, s._h1, s._h2, row_to_json(s)::text AS body FROM %[1]s s JOIN duplicate d ON d._key = s._key`, st.table, number))
+	if err != nil {
+		return fmt.Errorf("reading duplicate rows: %w", err)
+	}
 	for {
-		batch, err := st.takeBatch(ctx, tx, number)
+		batch, err := st.duplicateRows(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -122,11 +168,6 @@ func (st *Staging) takeBack(ctx context.Context, tx pgx.Tx, seal func([]byte) ([
 		}
 		var refused []Refused
 		for _, d := range batch {
-			back.Sub(joined(d.h1, d.h2))
-			if st.job.Ordered != "" {
-				replaced++
-				continue
-			}
 			sealed, err := seal(d.row)
 			if err != nil {
 				return fmt.Errorf("sealing a duplicate row: %w", err)
@@ -137,7 +178,10 @@ func (st *Staging) takeBack(ctx context.Context, tx pgx.Tx, seal func([]byte) ([
 			return err
 		}
 	}
-	return st.recordTaken(ctx, tx, back, replaced)
+	if _, err := tx.Exec(ctx, "CLOSE duplicate_row"); err != nil {
+		return fmt.Errorf("reading duplicate rows: %w", err)
+	}
+	return nil
 }
 
 type duplicateRow struct {
@@ -153,18 +197,11 @@ func (d duplicateRow) digest() []byte {
 	return hash[:]
 }
 
-// takeBatch deletes up to 2,000 rows of duplicate keys and returns them, so that memory stays flat even where a whole
-// table repeats one key.
-func (st *Staging) takeBatch(ctx context.Context, tx pgx.Tx, number string) ([]duplicateRow, error) {
-	keep := ""
-	if st.job.Ordered != "" {
-		keep = " AND s." + number + " <> d.winner"
-	}
-	rows, err := tx.Query(ctx, fmt.Sprintf(`
-		DELETE FROM %[1]s t WHERE ctid = ANY (ARRAY(SELECT s.ctid FROM %[1]s s JOIN duplicate d ON d._key = s._key%[3]s LIMIT 2000))
-		RETURNING _key, %[2]s, _h1, _h2, row_to_json(t)::text`, st.table, number, keep))
+// duplicateRows returns the next rows of the cursor that refuseDuplicates opened.
+func (st *Staging) duplicateRows(ctx context.Context, tx pgx.Tx) ([]duplicateRow, error) {
+	rows, err := tx.Query(ctx, "FETCH 200 FROM duplicate_row")
 	if err != nil {
-		return nil, fmt.Errorf("taking duplicate rows back: %w", err)
+		return nil, fmt.Errorf("reading duplicate rows: %w", err)
 	}
 	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (duplicateRow, error) {
 		var d duplicateRow
@@ -177,7 +214,7 @@ func (st *Staging) takeBatch(ctx context.Context, tx pgx.Tx, number string) ([]d
 		return d, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("taking duplicate rows back: %w", err)
+		return nil, fmt.Errorf("reading duplicate rows: %w", err)
 	}
 	return out, nil
 }
@@ -188,9 +225,6 @@ func duplicateReasons() json.RawMessage {
 
 // index makes the staged rows findable by key; for a fill these are the indexes of the row table itself.
 func (st *Staging) index(ctx context.Context, tx pgx.Tx) error {
-	if _, err := tx.Exec(ctx, "SET LOCAL maintenance_work_mem = '256MB'"); err != nil {
-		return fmt.Errorf("allowing memory for indexes: %w", err)
-	}
 	if st.fill {
 		if st.job.Ordered != "" {
 			if _, err := tx.Exec(ctx, "ALTER TABLE "+st.table+" DROP COLUMN _ord"); err != nil {
@@ -203,7 +237,11 @@ func (st *Staging) index(ctx context.Context, tx pgx.Tx) error {
 	} else if _, err := tx.Exec(ctx, "ALTER TABLE "+st.table+" ADD PRIMARY KEY (_key)"); err != nil {
 		return fmt.Errorf("indexing staged rows: %w", err)
 	}
-	if _, err := tx.Exec(ctx, "ANALYZE "+st.table); err != nil {
+	analysed := st.table
+	if !st.fill {
+		analysed += " (_key)" // A merge joins by key and looks at nothing else.
+	}
+	if _, err := tx.Exec(ctx, "ANALYZE "+analysed); err != nil {
 		return fmt.Errorf("analysing staged rows: %w", err)
 	}
 	return nil

@@ -20,12 +20,7 @@ import (
 func TestFollowerConverges(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	node := authztest.Start(t, b.db)
-	client := authz.Principal{Kind: audit.ActorClient, ID: db.NewID(), Department: db.NewID(), Roles: []authz.Role{authz.ClientRole}}
-	may, err := node.Enforcer.Check(t.Context(), client, authz.DataPull, authz.Target{Kind: "resource", ShareType: "conditional", Grade: "L2", State: "published", Granted: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	may := b.decision(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		r := b.another(t)
 		held := rowsOf{} // What is true at the hub: the source, with last good rows for rejected keys.
@@ -54,6 +49,18 @@ func TestFollowerConverges(t *testing.T) {
 			}
 		}
 	})
+}
+
+// decision lets a client pull.
+func (b *bundle) decision(t testing.TB) authz.Decision {
+	t.Helper()
+	node := authztest.Start(t, b.db)
+	client := authz.Principal{Kind: audit.ActorClient, ID: db.NewID(), Department: db.NewID(), Roles: []authz.Role{authz.ClientRole}}
+	may, err := node.Enforcer.Check(context.Background(), client, authz.DataPull, authz.Target{Kind: "resource", ShareType: "conditional", Grade: "L2", State: "published", Granted: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return may
 }
 
 func drawSource(rt *rapid.T) (rowsOf, []string) {

@@ -21,13 +21,27 @@ type Head struct {
 	Layout      int
 	Incarnation uuid.UUID
 	ChangedAt   *time.Time
+
+	// FilterableFrom is, per item number, the head at which an item became filterable after its layout was made.
+	FilterableFrom map[int]int64
 }
 
-const headColumns = "resource, seq, min_seq, layout, incarnation, changed_at"
+// Follows reports whether changes behind seq can be told under a filter that uses these items: the log has their old
+// values from then on. Where it cannot, the rows must be read again (resync_required).
+func (h Head) Follows(seq int64, items ...int) bool {
+	for _, no := range items {
+		if seq < h.FilterableFrom[no] {
+			return false
+		}
+	}
+	return true
+}
+
+const headColumns = "resource, seq, min_seq, layout, incarnation, changed_at, filterable_from"
 
 func scanHead(row pgx.Row) (Head, error) {
 	var h Head
-	err := row.Scan(&h.Resource, &h.Seq, &h.MinSeq, &h.Layout, &h.Incarnation, &h.ChangedAt)
+	err := row.Scan(&h.Resource, &h.Seq, &h.MinSeq, &h.Layout, &h.Incarnation, &h.ChangedAt, &h.FilterableFrom)
 	return h, err
 }
 

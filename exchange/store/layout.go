@@ -20,6 +20,7 @@ import (
 type Column struct {
 	No         int    `json:"no"`
 	Letter     string `json:"letter"`
+	Key        bool   `json:"key,omitempty"` // Part of the row's key: other keys need another layout.
 	Geometry   bool   `json:"geometry,omitempty"`
 	Filterable bool   `json:"filterable,omitempty"`
 }
@@ -116,19 +117,6 @@ func copyColumns(columns []Column) []string {
 	return out
 }
 
-// sameShape reports whether rows of a layout with these columns can be kept as they are.
-func (l Layout) sameShape(columns []Column) bool {
-	if len(l.Columns) != len(columns) {
-		return false
-	}
-	for i, c := range columns {
-		if l.Columns[i] != c {
-			return false
-		}
-	}
-	return true
-}
-
 func qualified(table string) string { return pgx.Identifier{"store", table}.Sanitize() }
 
 // tableName is r_<first 12 hex digits of the random part of the id>_<layout>.
@@ -175,15 +163,12 @@ func indexRows(ctx context.Context, tx pgx.Tx, l Layout) error {
 		fmt.Sprintf("CREATE INDEX ON %s (_seq)", l.Name()),
 		fmt.Sprintf("CREATE INDEX ON %s (_held) WHERE _held IS NOT NULL", l.Name()),
 	}
-	for _, c := range l.filterable() {
-		statements = append(statements, fmt.Sprintf("CREATE INDEX ON %s (%s, _key)", l.Name(), c.Name()))
-	}
 	for _, sql := range statements {
 		if _, err := tx.Exec(ctx, sql); err != nil {
 			return fmt.Errorf("indexing layout %d: %w", l.Number, err)
 		}
 	}
-	return nil
+	return indexFilterable(ctx, tx, l)
 }
 
 func scanLayout(row pgx.Row) (Layout, error) {

@@ -46,13 +46,14 @@ func (st *Staging) Commit(ctx context.Context, opt MergeOptions) (Result, error)
 		if err != nil {
 			return err
 		}
-		intact, err := st.intact(ctx, tx)
+		promised, intact, err := st.intact(ctx, tx)
 		if err != nil {
 			return err
 		}
 		if !intact {
 			return ErrStagingLost
 		}
+		st.staged = promised.Count
 		if err := st.countReads(ctx, tx, &result.Counts); err != nil {
 			return err
 		}
@@ -120,6 +121,9 @@ func (st *Staging) merge(ctx context.Context, tx pgx.Tx, head Head, opt MergeOpt
 	if head.Layout != st.rows.Number {
 		return ErrStagingLost
 	}
+	if err := st.recordColumns(ctx, tx, head); err != nil {
+		return err
+	}
 	deletes := ""
 	if opt.CarryDeletes {
 		deletes = fmt.Sprintf(`
@@ -138,22 +142,29 @@ func (st *Staging) merge(ctx context.Context, tx pgx.Tx, head Head, opt MergeOpt
 	if _, err := tx.Exec(ctx, "ANALYZE change"); err != nil {
 		return fmt.Errorf("analysing the change set: %w", err)
 	}
-	var stored, accepted int64
 	err := tx.QueryRow(ctx, fmt.Sprintf(`
-		SELECT count(*) FILTER (WHERE op = 'i'), count(*) FILTER (WHERE op = 'u'), count(*) FILTER (WHERE op = 'd'),
-		       coalesce(max(seq), %d), (SELECT count(*) FROM %s), (SELECT count(*) FROM %s) FROM change`, head.Seq, rows, st.table)).
-		Scan(&c.Inserted, &c.Updated, &c.Deleted, &result.Seq, &stored, &accepted)
+		SELECT count(*) FILTER (WHERE op = 'i'), count(*) FILTER (WHERE op = 'u'), count(*) FILTER (WHERE op = 'd'), coalesce(max(seq), %d) FROM change`, head.Seq)).
+		Scan(&c.Inserted, &c.Updated, &c.Deleted, &result.Seq)
 	if err != nil {
 		return fmt.Errorf("counting the change set: %w", err)
 	}
-	c.Unchanged = accepted - c.Inserted - c.Updated
-	if err := guard(c.Deleted, stored, accepted, opt.MayDelete); err != nil {
-		return err
+	c.Unchanged = st.staged - c.Inserted - c.Updated
+	if c.Deleted > 0 {
+		var stored int64
+		if err := tx.QueryRow(ctx, "SELECT count(*) FROM "+rows).Scan(&stored); err != nil {
+			return fmt.Errorf("counting rows: %w", err)
+		}
+		if err := guard(c.Deleted, stored, st.staged, opt.MayDelete); err != nil {
+			return err
+		}
+	}
+	if result.Seq == head.Seq {
+		return st.hold(ctx, tx, c)
 	}
 	return st.apply(ctx, tx, c)
 }
 
-// apply writes the change set: the log of what leaves, then deletes, updates, inserts and holds.
+// apply writes the change set: the log of what leaves, then deletes, updates and inserts.
 func (st *Staging) apply(ctx context.Context, tx pgx.Tx, c *Counts) error {
 	rows, run := st.rows.Name(), st.job.Run
 	items := copyColumns(st.rows.Columns)
@@ -179,14 +190,23 @@ func (st *Staging) apply(ctx context.Context, tx pgx.Tx, c *Counts) error {
 			rows, run, strings.Join(set, ", "), st.table)},
 		{"inserting rows", fmt.Sprintf("INSERT INTO %s (_key, _seq, _run, _h1, _h2, %s) SELECT s._key, c.seq, '%s', s._h1, s._h2, %s FROM change c JOIN %s s ON s._key = c.key WHERE c.op = 'i' ORDER BY c.seq",
 			rows, strings.Join(items, ", "), run, strings.Join(from, ", "), st.table)},
-		{"releasing rows", fmt.Sprintf("UPDATE %s r SET _held = NULL FROM %s s WHERE r._held IS NOT NULL AND s._key = r._key", rows, st.table)},
 	}
 	for _, s := range statements {
 		if _, err := tx.Exec(ctx, s.sql); err != nil {
 			return fmt.Errorf("%s: %w", s.what, err)
 		}
 	}
-	tag, err := tx.Exec(ctx, fmt.Sprintf("UPDATE %s r SET _held = '%s' WHERE _key IN (SELECT key FROM store.staged_reject WHERE run = '%s' AND key IS NOT NULL)", rows, run, run))
+	return st.hold(ctx, tx, c)
+}
+
+// hold releases the rows whose keys were accepted, and marks those whose keys were refused.
+func (st *Staging) hold(ctx context.Context, tx pgx.Tx, c *Counts) error {
+	rows, run := st.rows.Name(), st.job.Run
+	if _, err := tx.Exec(ctx, fmt.Sprintf("UPDATE %s r SET _held = NULL FROM %s s WHERE r._held IS NOT NULL AND s._key = r._key", rows, st.table)); err != nil {
+		return fmt.Errorf("releasing rows: %w", err)
+	}
+	tag, err := tx.Exec(ctx, fmt.Sprintf(`UPDATE %s r SET _held = '%s' WHERE _key IN (SELECT key FROM store.staged_reject WHERE run = '%s' AND key IS NOT NULL)
+		AND NOT EXISTS (SELECT 1 FROM %s s WHERE s._key = r._key)`, rows, run, run, st.table))
 	if err != nil {
 		return fmt.Errorf("holding rows: %w", err)
 	}
@@ -199,42 +219,6 @@ func prefixed(prefix string, parts []string) string {
 		return ""
 	}
 	return prefix + strings.Join(parts, ", ")
-}
-
-// attach makes a filled table the active layout. Cursors of before cannot be continued across it.
-func (st *Staging) attach(ctx context.Context, tx pgx.Tx, head Head, opt MergeOptions, result *Result) error {
-	if head.Seq != st.head.Seq || head.Layout != st.head.Layout {
-		return ErrStagingLost
-	}
-	c := &result.Counts
-	if err := tx.QueryRow(ctx, fmt.Sprintf("SELECT count(*), coalesce(max(_seq), %d) FROM %s", head.Seq, st.table)).Scan(&c.Inserted, &result.Seq); err != nil {
-		return fmt.Errorf("counting filled rows: %w", err)
-	}
-	if head.Layout > 0 {
-		old, err := readLayout(ctx, tx, st.job.Resource, head.Layout)
-		if err != nil {
-			return err
-		}
-		var stored int64
-		if err := tx.QueryRow(ctx, fmt.Sprintf(`
-			SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (SELECT 1 FROM %s s WHERE s._key = r._key)
-				AND NOT EXISTS (SELECT 1 FROM store.staged_reject x WHERE x.run = $1 AND x.key = r._key)) FROM %s r`, st.table, old.Name()), st.job.Run).Scan(&stored, &c.Deleted); err != nil {
-			return fmt.Errorf("comparing with the old layout: %w", err)
-		}
-		if err := guard(c.Deleted, stored, c.Inserted, opt.MayDelete); err != nil {
-			return err
-		}
-	}
-	if _, err := tx.Exec(ctx, "UPDATE store.layout SET state = 'grace', retired_at = clock_timestamp() WHERE resource = $1 AND state = 'active'", st.job.Resource); err != nil {
-		return fmt.Errorf("retiring the old layout: %w", err)
-	}
-	if _, err := tx.Exec(ctx, "UPDATE store.layout SET state = 'active' WHERE resource = $1 AND layout = $2", st.job.Resource, st.rows.Number); err != nil {
-		return fmt.Errorf("activating the layout: %w", err)
-	}
-	if _, err := tx.Exec(ctx, "UPDATE store.store_head SET layout = $2, min_seq = $3 WHERE resource = $1", st.job.Resource, st.rows.Number, result.Seq); err != nil {
-		return fmt.Errorf("moving the head to the layout: %w", err)
-	}
-	return nil
 }
 
 // carryRejects moves the staged rejects to the provider's list: known ones are renewed, new ones opened, and open ones
@@ -255,7 +239,7 @@ func (st *Staging) carryRejects(ctx context.Context, tx pgx.Tx) error {
 		}
 	}
 	// Whether a last good row is held under the same key.
-	held := fmt.Sprintf("UPDATE reject j SET held = j.key IS NOT NULL AND EXISTS (SELECT 1 FROM %s r WHERE r._key = j.key) WHERE j.resource_id = $1 AND j.state = 'open'", st.rows.Name())
+	held := fmt.Sprintf("UPDATE reject j SET held = j.key IS NOT NULL AND EXISTS (SELECT 1 FROM %s r WHERE r._key = j.key AND r._held IS NOT NULL) WHERE j.resource_id = $1 AND j.state = 'open'", st.rows.Name())
 	if _, err := tx.Exec(ctx, held, st.job.Resource); err != nil {
 		return fmt.Errorf("marking held rejects: %w", err)
 	}
@@ -268,6 +252,10 @@ func (st *Staging) closeHead(ctx context.Context, tx pgx.Tx, r Result) error {
 		st.job.Resource, r.Seq, r.Run, r.Token)
 	if err != nil {
 		return fmt.Errorf("writing the head: %w", err)
+	}
+	_, err = tx.Exec(ctx, "INSERT INTO store.head_move (resource, seq) VALUES ($1, $2) ON CONFLICT DO NOTHING", st.job.Resource, r.Seq)
+	if err != nil {
+		return fmt.Errorf("noting when the head moved: %w", err)
 	}
 	counts, err := json.Marshal(r.Counts)
 	if err != nil {

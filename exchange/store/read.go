@@ -17,13 +17,14 @@ import (
 
 // Query says which rows and which columns of a resource to read. Select holds one SQL expression per column wanted
 // (store columns are named by Column.Name; masks are expressions over them), Where a condition with parameters $1… given
-// in Args, "" for all rows. Needs lists the item numbers that Select and Where use.
+// in Args, "" for all rows. Needs lists the item numbers that Select and Where use, Filters those of Where.
 type Query struct {
 	Resource uuid.UUID
 	Select   []string
 	Where    string
 	Args     []any
 	Needs    []int
+	Filters  []int
 }
 
 // Record is one row read. Key is the canonical key, for cursors and _rid only. Cells are text forms of PostgreSQL, nil
@@ -56,9 +57,9 @@ func (s *Store) inSnapshot(ctx context.Context, d authz.Decision, action authz.A
 	var columns []byte
 	l := Layout{Resource: q.Resource, State: LayoutActive}
 	err = tx.QueryRow(ctx, `
-		SELECT h.resource, h.seq, h.min_seq, h.layout, h.incarnation, h.changed_at, clock_timestamp(), l.table_name, l.columns
+		SELECT h.resource, h.seq, h.min_seq, h.layout, h.incarnation, h.changed_at, h.filterable_from, clock_timestamp(), l.table_name, l.columns
 		FROM store.store_head h JOIN store.layout l ON l.resource = h.resource AND l.layout = h.layout WHERE h.resource = $1`, q.Resource).
-		Scan(&snap.Head.Resource, &snap.Head.Seq, &snap.Head.MinSeq, &snap.Head.Layout, &snap.Head.Incarnation, &snap.Head.ChangedAt, &snap.At, &l.Table, &columns)
+		Scan(&snap.Head.Resource, &snap.Head.Seq, &snap.Head.MinSeq, &snap.Head.Layout, &snap.Head.Incarnation, &snap.Head.ChangedAt, &snap.Head.FilterableFrom, &snap.At, &l.Table, &columns)
 	if db.NoRows(err) {
 		return Snapshot{}, notCollected()
 	}
@@ -94,55 +95,83 @@ type Change struct {
 }
 
 // Changes reads up to limit changes with after < seq <= head, in seq order: an upsert for a row that is inside Where, a
-// delete for a row that left it or the store. More reports whether there may be further ones up to the head.
+// delete for a row that left it or the store. More reports whether there may be further ones up to the head. A Gone fault
+// "resync_required" says that an item of Filters became filterable after the cursor, or is not filterable (any more): what
+// left the filter before cannot be told.
 func (s *Store) Changes(ctx context.Context, d authz.Decision, q Query, after int64, limit int, visit func(Change) error) (snap Snapshot, more bool, err error) {
 	snap, err = s.inSnapshot(ctx, d, authz.DataPull, q, func(tx pgx.Tx, h Head, l Layout) error {
-		args := append(q.Args[:len(q.Args):len(q.Args)], after, h.Seq, limit+1)
-		n := len(q.Args)
-		where := q.Where
-		if where == "" {
-			where = "true"
-		}
-		nulls := strings.Repeat(", NULL", len(q.Select))
-		sql := fmt.Sprintf(`
-			(SELECT false, %[1]s FROM %[2]s WHERE _seq > $%[4]d AND _seq <= $%[5]d AND (%[3]s) ORDER BY _seq LIMIT $%[6]d)
-			UNION ALL
-			(SELECT true, key, seq, false%[7]s FROM %[8]s WHERE seq > $%[4]d AND seq <= $%[5]d AND (%[3]s)
-				AND NOT EXISTS (SELECT 1 FROM (SELECT * FROM %[2]s WHERE _key = key) r WHERE %[3]s)
-			ORDER BY seq LIMIT $%[6]d)
-			ORDER BY 3 LIMIT $%[6]d`,
-			q.list(), l.Name(), where, n+1, n+2, n+3, nulls, l.LogName())
-		seen := 0
-		rows, err := tx.Query(ctx, sql, append([]any{pgx.QueryResultFormats{pgx.TextFormatCode}}, args...)...)
-		if err != nil {
-			return fmt.Errorf("reading changes: %w", err)
-		}
-		defer rows.Close()
-		for rows.Next() {
-			if seen++; seen > limit {
-				more = true
-				break
+		for _, no := range q.Filters {
+			if c, ok := l.Column(no); !ok || !c.Filterable || !h.Follows(after, no) {
+				return fault.New(fault.Gone, "resync_required", "an item of the filter became filterable after this cursor; read the rows again from the start").At("store")
 			}
-			raw := rows.RawValues()
-			rec, err := record(raw[1:])
+		}
+		// Log rows of keys that are inside the filter say nothing, and live rows outside it neither: a page that would have to
+		// pass over many of them is read window by window, so that the next page does not pass over the same ones again.
+		from, window, seen := after, int64(max(changesWindow, 2*limit)), 0
+		for from < h.Seq && !more {
+			upto := min(h.Seq, from+window)
+			err := visitChanges(ctx, tx, q, l, from, upto, limit+1-seen, func(c Change) error {
+				if seen == limit {
+					more = true
+					return nil
+				}
+				seen++
+				return visit(c)
+			})
 			if err != nil {
 				return err
 			}
-			c := Change{Delete: raw[0][0] == 't', Record: rec}
-			if c.Delete {
-				c.Cells = nil
-			}
-			if err := visit(c); err != nil {
-				return err
-			}
-		}
-		rows.Close()
-		if err := rows.Err(); err != nil {
-			return fmt.Errorf("reading changes: %w", err)
+			from = upto
+			window *= 2
 		}
 		return nil
 	})
 	return snap, more, err
+}
+
+// changesWindow is how many changes the first query of a page may pass over at least; each further one takes twice as many.
+const changesWindow = 2_000
+
+// visitChanges visits up to limit changes with from < seq <= upto in seq order.
+func visitChanges(ctx context.Context, tx pgx.Tx, q Query, l Layout, from, upto int64, limit int, visit func(Change) error) error {
+	args := append(q.Args[:len(q.Args):len(q.Args)], from, upto, limit)
+	n := len(q.Args)
+	where := q.Where
+	if where == "" {
+		where = "true"
+	}
+	nulls := strings.Repeat(", NULL", len(q.Select))
+	sql := fmt.Sprintf(`
+		(SELECT false, %[1]s FROM %[2]s WHERE _seq > $%[4]d AND _seq <= $%[5]d AND (%[3]s) ORDER BY _seq LIMIT $%[6]d)
+		UNION ALL
+		(SELECT true, key, seq, false%[7]s FROM %[8]s WHERE seq > $%[4]d AND seq <= $%[5]d AND (%[3]s)
+			AND NOT EXISTS (SELECT 1 FROM (SELECT * FROM %[2]s WHERE _key = key) r WHERE %[3]s)
+		ORDER BY seq LIMIT $%[6]d)
+		ORDER BY 3 LIMIT $%[6]d`,
+		q.list(), l.Name(), where, n+1, n+2, n+3, nulls, l.LogName())
+	rows, err := tx.Query(ctx, sql, append([]any{pgx.QueryResultFormats{pgx.TextFormatCode}}, args...)...)
+	if err != nil {
+		return fmt.Errorf("reading changes: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		raw := rows.RawValues()
+		rec, err := record(raw[1:])
+		if err != nil {
+			return err
+		}
+		c := Change{Delete: raw[0][0] == 't', Record: rec}
+		if c.Delete {
+			c.Cells = nil
+		}
+		if err := visit(c); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("reading changes: %w", err)
+	}
+	return nil
 }
 
 // list is the select list behind identity: key, seq, held, then the columns wanted.

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -30,12 +31,13 @@ type Job struct {
 	Version  int      // Resource version whose items are staged.
 	Columns  []Column // In item order.
 	Lease    Lease
+	Mapping  []byte // Digest of how source rows become staged rows; an attempt under another one starts from zero.
 	Ordered  string // SQL type of the mount's order column ("numeric" or "text"), or "" when there is none.
 	Compare  bool   // Only keys and hashes are staged, to be compared with the store instead of merged.
 }
 
 // Row is one accepted row to stage. Values are in the order of Job.Columns, in the text form of PostgreSQL, nil for
-// NULL; Box is the bounding box of the geometry columns, four values each.
+// NULL; Box has the bounding boxes of the geometry columns that are not NULL, four values each.
 type Row struct {
 	No     int64 // Position in the source read, from 1.
 	Key    string
@@ -52,12 +54,13 @@ type Refused struct {
 	Reasons json.RawMessage
 	Hash    []byte // Digest of the raw row, to recognise it in the next run.
 	Sealed  []byte
+	Order   *string // Value of the order column, nil when it is NULL or there is none.
 }
 
 // Staging collects the rows of one run until they are merged or attached.
 //
-// A resource whose layout stays is merged: its rows go to a table of their own first. A resource without rows, or with
-// a new layout, is filled: its rows go straight to the detached row table of that layout.
+// A resource whose layout stays is merged: its rows go to a table of their own first; items that were added are given their
+// columns before. A resource without rows, or with a new layout, is filled: its rows go straight to the detached row table of that layout.
 type Staging struct {
 	store *Store
 	job   Job
@@ -68,6 +71,7 @@ type Staging struct {
 
 	next    int   // Number of the next chunk.
 	ordinal int64 // Accepted rows staged so far, for numbering a fill.
+	staged  int64 // Rows in staging when they were last found intact.
 	resumed bool  // Earlier chunks of this run were kept.
 
 	chunk   chunk
@@ -78,6 +82,7 @@ type Staging struct {
 type chunk struct {
 	copy     bytes.Buffer
 	refused  []Refused
+	sealed   int // Bytes of the refused rows.
 	sum      transform.Sum
 	read     int64
 	filtered int64
@@ -89,6 +94,11 @@ type chunk struct {
 // starts from zero.
 func (s *Store) Open(ctx context.Context, job Job, resume bool) (*Staging, error) {
 	st := &Staging{store: s, job: job}
+	if !job.Compare {
+		if err := s.widen(ctx, job); err != nil {
+			return nil, fmt.Errorf("opening staging: %w", err)
+		}
+	}
 	err := s.db.InTx(ctx, func(tx *db.Tx) error {
 		if err := setLimits(ctx, tx); err != nil {
 			return err
@@ -132,8 +142,11 @@ func (st *Staging) place(ctx context.Context, tx pgx.Tx) error {
 		if err != nil {
 			return err
 		}
-		if st.job.Compare || active.sameShape(st.job.Columns) {
+		if st.job.Compare || active.holds(st.job.Columns) {
 			st.rows = active
+			if !st.job.Compare {
+				st.rows.Columns = st.job.Columns
+			}
 			st.table = stagingName(st.job.Run)
 			return nil
 		}
@@ -157,17 +170,23 @@ func stagingName(run uuid.UUID) string {
 }
 
 // adopt keeps the chunks of an earlier attempt when the staged rows still equal them. A lost table does not; one that was
-// already settled, whose place in the source is unknown, or whose head has moved since, is not continued either: its
-// rows would overwrite newer ones.
+// already settled, whose place in the source is unknown, that was staged under another mapping, or whose head has moved
+// since, is not continued either: its rows would overwrite newer ones.
 func (st *Staging) adopt(ctx context.Context, tx pgx.Tx) error {
 	var exists bool
-	if err := tx.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL AND EXISTS (SELECT 1 FROM store.chunk WHERE run = $2) AND NOT EXISTS (SELECT 1 FROM store.chunk WHERE run = $2 AND (n < 0 OR base <> $3 OR after IS NULL))", st.table, st.job.Run, st.head.Seq).Scan(&exists); err != nil {
+	err := tx.QueryRow(ctx, `
+		SELECT to_regclass($1) IS NOT NULL
+		   AND EXISTS (SELECT 1 FROM store.staging WHERE run = $2 AND layout = $4 AND fill = $5 AND mapping = $6)
+		   AND EXISTS (SELECT 1 FROM store.chunk WHERE run = $2)
+		   AND NOT EXISTS (SELECT 1 FROM store.chunk WHERE run = $2 AND (n < 0 OR base <> $3 OR after IS NULL))`,
+		st.table, st.job.Run, st.head.Seq, st.rows.Number, st.fill, st.mapping()).Scan(&exists)
+	if err != nil {
 		return fmt.Errorf("looking for staged rows: %w", err)
 	}
 	if !exists {
 		return nil
 	}
-	equal, err := st.intact(ctx, tx)
+	_, equal, err := st.intact(ctx, tx)
 	if err != nil || !equal {
 		return err
 	}
@@ -179,17 +198,25 @@ func (st *Staging) adopt(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// intact reports whether the staged rows are what the checkpoints promise.
-func (st *Staging) intact(ctx context.Context, tx pgx.Tx) (bool, error) {
-	promised, err := st.promised(ctx, tx)
+// mapping is the digest of what was asked for: the caller's mapping and the shape of the staged rows.
+func (st *Staging) mapping() []byte {
+	digest := sha256.New()
+	fmt.Fprintf(digest, "%d %q %t %v ", st.job.Version, st.job.Ordered, st.job.Compare, st.job.Columns)
+	digest.Write(st.job.Mapping)
+	return digest.Sum(nil)[:16]
+}
+
+// intact returns what the checkpoints promise, and whether the staged rows are that.
+func (st *Staging) intact(ctx context.Context, tx pgx.Tx) (promised transform.Sum, equal bool, err error) {
+	promised, err = st.promised(ctx, tx)
 	if err != nil {
-		return false, err
+		return transform.Sum{}, false, err
 	}
 	found, err := scanSum(tx.QueryRow(ctx, "SELECT "+sumColumns+" FROM "+st.table))
 	if err != nil {
-		return false, fmt.Errorf("summing staged rows: %w", err)
+		return transform.Sum{}, false, fmt.Errorf("summing staged rows: %w", err)
 	}
-	return promised.Equal(found), nil
+	return promised, promised.Equal(found), nil
 }
 
 // promised adds up the checkpoints of the run.
@@ -212,11 +239,14 @@ func (st *Staging) start(ctx context.Context, tx pgx.Tx) error {
 	if err := st.discard(ctx, tx); err != nil {
 		return err
 	}
+	_, err := tx.Exec(ctx, "INSERT INTO store.staging (run, resource, layout, fill, mapping) VALUES ($1, $2, $3, $4, $5)",
+		st.job.Run, st.job.Resource, st.rows.Number, st.fill, st.mapping())
+	if err != nil {
+		return fmt.Errorf("recording staging: %w", err)
+	}
 	ordered := ""
-	if st.job.Ordered == "numeric" {
-		ordered = ", _ord numeric"
-	} else if st.job.Ordered != "" {
-		ordered = `, _ord text COLLATE "C"`
+	if st.job.Ordered != "" {
+		ordered = ", _ord " + st.orderType()
 	}
 	if st.fill {
 		columns, err := json.Marshal(st.rows.Columns)
@@ -246,32 +276,50 @@ func (st *Staging) start(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// discard removes everything this run staged. Detached tables of other runs of the resource go too: the caller holds the
-// writer lease, so nobody fills them any more.
+// orderType is the SQL type of the order column.
+func (st *Staging) orderType() string {
+	if st.job.Ordered == "numeric" {
+		return "numeric"
+	}
+	return `text COLLATE "C"`
+}
+
+// discard removes everything this run staged, and what fillings of the resource left detached: the caller holds the writer
+// lease, so nobody fills them any more. A chunk that is still being written is waited for; later ones find no staging.
 func (st *Staging) discard(ctx context.Context, tx pgx.Tx) error {
-	for _, sql := range []string{"DELETE FROM store.chunk WHERE run = $1", "DELETE FROM store.staged_reject WHERE run = $1"} {
-		if _, err := tx.Exec(ctx, sql, st.job.Run); err != nil {
+	for _, table := range []string{"staging", "chunk", "staged_reject"} {
+		if _, err := tx.Exec(ctx, "DELETE FROM store."+table+" WHERE run = $1", st.job.Run); err != nil {
 			return fmt.Errorf("emptying staging: %w", err)
 		}
 	}
-	rows, err := tx.Query(ctx, "DELETE FROM store.layout WHERE resource = $1 AND state = 'filling' RETURNING table_name", st.job.Resource)
+	if err := dropTables(ctx, tx, stagingName(st.job.Run)); err != nil {
+		return err
+	}
+	return dropDetached(ctx, tx, st.job.Resource)
+}
+
+// dropDetached drops the tables of layouts that were never attached.
+func dropDetached(ctx context.Context, tx pgx.Tx, resource uuid.UUID) error {
+	rows, err := tx.Query(ctx, "DELETE FROM store.layout WHERE resource = $1 AND state = 'filling' RETURNING table_name", resource)
 	if err != nil {
-		return fmt.Errorf("emptying staging: %w", err)
+		return fmt.Errorf("dropping detached layouts: %w", err)
 	}
 	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
-		return fmt.Errorf("emptying staging: %w", err)
+		return fmt.Errorf("dropping detached layouts: %w", err)
 	}
-	drop := []string{}
 	for _, t := range tables {
-		drop = append(drop, qualified(t), qualified(t+"_log"))
+		if err := dropTables(ctx, tx, qualified(t), qualified(t+"_log")); err != nil {
+			return err
+		}
 	}
-	if !st.fill {
-		drop = append(drop, st.table)
-	}
-	for _, t := range drop {
-		if _, err := tx.Exec(ctx, "DROP TABLE IF EXISTS "+t); err != nil {
-			return fmt.Errorf("dropping staging table: %w", err)
+	return nil
+}
+
+func dropTables(ctx context.Context, tx pgx.Tx, names ...string) error {
+	for _, n := range names {
+		if _, err := tx.Exec(ctx, "DROP TABLE IF EXISTS "+n); err != nil {
+			return fmt.Errorf("dropping table %s: %w", n, err)
 		}
 	}
 	return nil
@@ -325,15 +373,15 @@ func (st *Staging) Append(r Row) {
 		if !c.Geometry {
 			continue
 		}
-		for range 4 {
-			if r.Values[i] == nil {
-				line = append(line, '\t', '\\', 'N')
-			} else {
-				line = append(line, '\t')
-				line = strconv.AppendFloat(line, r.Box[box], 'g', -1, 64)
-			}
-			box++
+		if r.Values[i] == nil {
+			line = append(line, "\t\\N\t\\N\t\\N\t\\N"...)
+			continue
 		}
+		for _, side := range r.Box[box : box+4] {
+			line = append(line, '\t')
+			line = strconv.AppendFloat(line, side, 'g', -1, 64)
+		}
+		box += 4
 	}
 	if st.job.Ordered != "" {
 		line = appendCell(line, r.Order)
@@ -355,6 +403,7 @@ func appendCell(line, value []byte) []byte {
 // Refuse stages one rejected row.
 func (st *Staging) Refuse(r Refused) {
 	st.chunk.refused = append(st.chunk.refused, r)
+	st.chunk.sealed += len(r.Sealed) + len(r.Reasons)
 	st.chunk.read++
 }
 
@@ -366,7 +415,7 @@ func (st *Staging) Filter() {
 
 // Full reports whether the chunk has reached its size and should be checkpointed.
 func (st *Staging) Full() bool {
-	return st.chunk.read >= chunkRows || st.chunk.copy.Len() >= chunkBytes || len(st.chunk.refused) >= chunkRows/4
+	return st.chunk.read >= chunkRows || st.chunk.copy.Len()+st.chunk.sealed >= chunkBytes || len(st.chunk.refused) >= chunkRows/4
 }
 
 // Checkpoint writes the chunk and its promise in one transaction, behind the caller's back: the caller reads on while it
@@ -417,6 +466,18 @@ func (st *Staging) write(ctx context.Context, n int, c *chunk) error {
 		if err := setLimits(ctx, tx); err != nil {
 			return err
 		}
+		// Whoever drops this staging waits for the row, and whoever comes later than the drop must not write.
+		var staged bool
+		err := tx.QueryRow(ctx, "SELECT true FROM store.staging WHERE run = $1 FOR KEY SHARE", st.job.Run).Scan(&staged)
+		if db.NoRows(err) {
+			if err := FenceTx(ctx, tx, st.job.Lease); err != nil {
+				return err
+			}
+			return ErrStagingLost
+		}
+		if err != nil {
+			return fmt.Errorf("finding staging: %w", err)
+		}
 		if c.copy.Len() > 0 {
 			if _, err := tx.Conn().PgConn().CopyFrom(ctx, &c.copy, "COPY "+st.copyTarget()+" FROM STDIN"); err != nil {
 				return fmt.Errorf("copying rows: %w", err)
@@ -426,7 +487,7 @@ func (st *Staging) write(ctx context.Context, n int, c *chunk) error {
 			return err
 		}
 		hash := c.sum.Bytes()
-		_, err := tx.Exec(ctx, "INSERT INTO store.chunk (run, n, rows, hash, read, filtered, base, after) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+		_, err = tx.Exec(ctx, "INSERT INTO store.chunk (run, n, rows, hash, read, filtered, base, after) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
 			st.job.Run, n, c.sum.Count, hash[:], c.read, c.filtered, st.head.Seq, c.after)
 		if err != nil {
 			return fmt.Errorf("writing checkpoint: %w", err)
@@ -439,10 +500,10 @@ func copyRefused(ctx context.Context, tx pgx.Tx, run uuid.UUID, refused []Refuse
 	if len(refused) == 0 {
 		return nil
 	}
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"store", "staged_reject"}, []string{"run", "row_no", "key", "reasons", "row_hash", "sealed"},
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"store", "staged_reject"}, []string{"run", "row_no", "key", "reasons", "row_hash", "sealed", "ord"},
 		pgx.CopyFromSlice(len(refused), func(i int) ([]any, error) {
 			r := refused[i]
-			return []any{run, r.No, r.Key, r.Reasons, r.Hash, r.Sealed}, nil
+			return []any{run, r.No, r.Key, r.Reasons, r.Hash, r.Sealed, r.Order}, nil
 		}))
 	if err != nil {
 		return fmt.Errorf("copying rejects: %w", err)

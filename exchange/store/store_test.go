@@ -170,12 +170,7 @@ func sortedKeys(rows rowsOf) []string {
 // stored reads the rows past the package, as an operator could.
 func (b *bundle) stored(t testing.TB) rowsOf {
 	t.Helper()
-	ctx := context.Background()
-	var table string
-	if err := b.db.Pool.QueryRow(ctx, "SELECT table_name FROM store.layout WHERE resource = $1 AND state = 'active'", b.resource).Scan(&table); err != nil {
-		t.Fatal(err)
-	}
-	rows, err := b.db.Pool.Query(ctx, "SELECT _key, i2, i3 FROM store."+table)
+	rows, err := b.db.Pool.Query(context.Background(), "SELECT _key, i2, i3 FROM "+b.table(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,6 +185,12 @@ func (b *bundle) stored(t testing.TB) rowsOf {
 		out[k] = v
 	}
 	return out
+}
+
+// table returns the row table in force.
+func (b *bundle) table(t testing.TB) string {
+	t.Helper()
+	return "store." + one[string](t, b, "SELECT table_name FROM store.layout WHERE resource = $1 AND state = 'active'", b.resource)
 }
 
 func (b *bundle) openRejects(t testing.TB) string {

@@ -81,9 +81,10 @@ func createDatabase(ctx context.Context, url string) error {
 	return nil
 }
 
-// migrate brings the schema up where the hub may do so by itself: in its private database, and in an empty one. Any other
-// schema is changed by the operator, since older nodes may still work on it.
-func migrate(ctx context.Context, d *db.DB, private bool) error {
+// Migrate brings the schema up where the hub may do so by itself: in its private database, and in an empty one. Any other
+// schema is changed by the operator, since older nodes may still work on it: schema_newer and schema_older of kind
+// Unavailable.
+func Migrate(ctx context.Context, d *db.DB, private bool) error {
 	version, err := migrations.Version(ctx, d.SQL())
 	if err != nil {
 		return fmt.Errorf("reading the schema's version: %w", err)

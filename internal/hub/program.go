@@ -21,6 +21,7 @@ import (
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/catalog/calendar"
 	"github.com/shuqiao/shuqiao/connectors/all"
+	"github.com/shuqiao/shuqiao/console"
 	"github.com/shuqiao/shuqiao/exchange"
 	"github.com/shuqiao/shuqiao/exchange/pull"
 	"github.com/shuqiao/shuqiao/exchange/store"
@@ -59,8 +60,7 @@ type Parts struct {
 // Program is one node of the hub.
 type Program struct {
 	Parts
-	// Console serves what is not the contract's; nil answers 404. Set it between Open and Run.
-	Console http.Handler
+	console http.Handler // Serves what is not the contract's.
 
 	opt         Options
 	log         *slog.Logger
@@ -127,7 +127,7 @@ func Open(ctx context.Context, opt Options) (_ *Program, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, p.DB, private); err != nil {
+	if err := Migrate(ctx, p.DB, private); err != nil {
 		return nil, err
 	}
 	if err := p.wire(ctx, incarnation); err != nil {
@@ -207,20 +207,22 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	})
 	p.registry = prometheus.NewRegistry()
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newFigures(p))
+	p.console, err = console.New(console.Options{
+		Enforcer: p.Enforcer, Identity: p.Identity, Catalog: p.Catalog, Sharing: p.Sharing, Exchange: p.Exchange, Log: p.Parts.Log,
+		Verify: func(ctx context.Context) (audit.Report, error) {
+			return audit.Verify(ctx, p.DB.Pool, audit.VerifyOptions{VerifierKeys: []string{verifierKey}})
+		},
+		Logger: p.log,
+	})
+	if err != nil {
+		return err
+	}
 	p.api, err = api.New(api.Options{
 		DB: p.DB, Enforcer: p.Enforcer, Identity: p.Identity, Catalog: p.Catalog, Sharing: p.Sharing, Exchange: p.Exchange,
 		Pull: p.Pull, Log: p.Parts.Log, Checks: p.checks(), Version: p.opt.Version, BodyLimit: cfg.BodyLimit, Logger: p.log,
-		Metrics: p.registry, Console: http.HandlerFunc(p.serveConsole),
+		Metrics: p.registry, Console: p.console,
 	})
 	return err
-}
-
-func (p *Program) serveConsole(w http.ResponseWriter, r *http.Request) {
-	if p.Console == nil {
-		http.NotFound(w, r)
-		return
-	}
-	p.Console.ServeHTTP(w, r)
 }
 
 // URL returns where the node serves, without a slash at the end.

@@ -1,0 +1,157 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/shuqiao/shuqiao/audit"
+	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/authz/identity"
+	"github.com/shuqiao/shuqiao/catalog"
+	"github.com/shuqiao/shuqiao/exchange"
+	"github.com/shuqiao/shuqiao/sharing"
+)
+
+// prefix is the path under which the console lives.
+const prefix = "/ui"
+
+// Options says what the console needs. All services are those that the HTTP contract calls, too.
+type Options struct {
+	Enforcer *authz.Enforcer
+	Identity *identity.Service
+	Catalog  *catalog.Service
+	Sharing  *sharing.Service
+	Exchange *exchange.Service
+	Log      *audit.Log
+	// Verify verifies the whole log, as "shuqiao audit verify" does.
+	Verify func(context.Context) (audit.Report, error)
+	// Address is where a request comes from. nil means the peer's address.
+	Address func(*http.Request) netip.Addr
+	Clock   func() time.Time // nil means time.Now.
+	Logger  *slog.Logger     // nil means slog.Default.
+}
+
+// console holds what all pages share. It has no state besides.
+type console struct {
+	Options
+	assets  assets
+	looks   map[string]look // By language.
+	formats formats
+	mux     *http.ServeMux
+}
+
+// New returns the console as a handler of "/" (which leads to the console) and of everything under "/ui/". Templates and
+// messages that do not fit together are an error.
+func New(opt Options) (http.Handler, error) {
+	c, err := newConsole(opt)
+	if err != nil {
+		return nil, err
+	}
+	// Browsers say where a form was; what comes from another site's page is refused whatever cookie it carries.
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "cross-origin request refused", http.StatusForbidden)
+	}))
+	return secured(guard.Handler(c.mux)), nil
+}
+
+func newConsole(opt Options) (*console, error) {
+	if opt.Clock == nil {
+		opt.Clock = time.Now
+	}
+	if opt.Logger == nil {
+		opt.Logger = slog.Default()
+	}
+	if opt.Address == nil {
+		opt.Address = peer
+	}
+	zone, err := time.LoadLocation("Asia/Shanghai")
+	if err != nil {
+		return nil, errors.New("reading the time zone Asia/Shanghai: embed time/tzdata")
+	}
+	c := &console{Options: opt, formats: formats{zone: zone}, looks: map[string]look{}}
+	if c.assets, err = loadAssets(); err != nil {
+		return nil, err
+	}
+	for _, language := range languages() {
+		if c.looks[language], err = newLook(language, c.assets, c.formats); err != nil {
+			return nil, err
+		}
+	}
+	c.routes()
+	return c, nil
+}
+
+// routes lists every address of the console. Pages of signed-in readers go through c.page, which knows who reads.
+func (c *console) routes() {
+	m := http.NewServeMux()
+	m.Handle("GET /{$}", http.RedirectHandler(prefix+"/", http.StatusSeeOther))
+	m.Handle("GET /ui", http.RedirectHandler(prefix+"/", http.StatusSeeOther))
+	m.Handle("GET /ui/{$}", http.RedirectHandler(prefix+"/resources", http.StatusSeeOther))
+	m.Handle("GET /ui/static/{name...}", c.assets)
+	m.HandleFunc("POST /ui/language", c.chooseLanguage)
+	m.HandleFunc("GET /ui/sign-in", c.showSignIn)
+	m.HandleFunc("POST /ui/sign-in", c.signIn)
+	m.HandleFunc("POST /ui/sign-out", c.signOut)
+
+	m.Handle("GET /ui/resources", c.page(c.showDirectory))
+	m.Handle("GET /ui/resources/{id}", c.page(c.showResource))
+	m.Handle("GET /ui/resources/{id}/request", c.page(c.showRequestForm))
+	m.Handle("POST /ui/resources/{id}/request", c.page(c.createRequest))
+	m.Handle("POST /ui/resources/{id}/words", c.page(c.sayRows))
+
+	m.Handle("GET /ui/todo", c.page(c.showTodo))
+	m.Handle("GET /ui/requests", c.page(c.showRequests))
+	m.Handle("GET /ui/requests/{id}", c.page(c.showRequest))
+	m.Handle("GET /ui/requests/{id}/edit", c.page(c.showEditForm))
+	m.Handle("POST /ui/requests/{id}/edit", c.page(c.editRequest))
+	m.Handle("POST /ui/requests/{id}/{move}", c.page(c.moveRequest))
+
+	m.Handle("GET /ui/grants", c.page(c.showGrants))
+	m.Handle("GET /ui/grants/{id}", c.page(c.showGrant))
+	m.Handle("POST /ui/grants/{id}/{move}", c.page(c.moveGrant))
+
+	m.Handle("GET /ui/tasks", c.page(c.showTasks))
+	m.Handle("GET /ui/tasks/{id}", c.page(c.showTask))
+	m.Handle("POST /ui/tasks/{id}/{act}", c.page(c.actOnTask))
+	m.Handle("GET /ui/runs/{id}", c.page(c.showRun))
+	m.Handle("GET /ui/runs/{id}/progress", c.page(c.showProgress))
+	m.Handle("POST /ui/runs/{id}/{act}", c.page(c.actOnRun))
+
+	m.Handle("GET /ui/audit", c.page(c.showAudit))
+	m.Handle("GET /ui/audit/{id}", c.page(c.showEvent))
+	m.Handle("POST /ui/audit/verify", c.page(c.verifyLog))
+	m.Handle("/ui/", c.page(func(*visit) error { return notFound() }))
+	c.mux = m
+}
+
+// secured adds what browsers are told about every answer. Images in data: are those of the style sheet.
+func secured(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "+
+			"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		// With no-referrer, browsers that send no Sec-Fetch-Site (plain HTTP) would name no origin either, and every form
+		// would be refused as foreign.
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		if h.Get("Cache-Control") == "" {
+			h.Set("Cache-Control", "no-store")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func peer(r *http.Request) netip.Addr {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return at.Addr().Unmap()
+}

@@ -1,0 +1,98 @@
+package console
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// formats writes values as readers of one language expect them, in the hub's time zone.
+type formats struct {
+	zone *time.Location
+}
+
+// moment writes a time to the minute, and "" for none.
+func (f formats) moment(t any) string { return f.written(t, "2006-01-02 15:04") }
+
+// second writes a time to the second, and "" for none.
+func (f formats) second(t any) string { return f.written(t, "2006-01-02 15:04:05") }
+
+// day writes a date, and "" for none.
+func (f formats) day(t any) string { return f.written(t, time.DateOnly) }
+
+func (f formats) written(v any, layout string) string {
+	switch t := v.(type) {
+	case time.Time:
+		if !t.IsZero() {
+			return t.In(f.zone).Format(layout)
+		}
+	case *time.Time:
+		if t != nil && !t.IsZero() {
+			return t.In(f.zone).Format(layout)
+		}
+	}
+	return ""
+}
+
+// count writes a whole number with thousands separated.
+func count(n any) string {
+	var digits string
+	switch v := n.(type) {
+	case int:
+		digits = strconv.Itoa(v)
+	case int64:
+		digits = strconv.FormatInt(v, 10)
+	default:
+		return ""
+	}
+	sign := ""
+	if strings.HasPrefix(digits, "-") {
+		sign, digits = "-", digits[1:]
+	}
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return sign + digits
+}
+
+// took writes how long something lasted in seconds, more exactly the shorter it was, and "" while it lasts.
+func took(from, to *time.Time) string {
+	if from == nil || to == nil {
+		return ""
+	}
+	seconds := to.Sub(*from).Seconds()
+	decimals := 0
+	switch {
+	case seconds < 1:
+		decimals = 2
+	case seconds < 60:
+		decimals = 1
+	}
+	return strconv.FormatFloat(seconds, 'f', decimals, 64) + " s"
+}
+
+// cron says the commonest schedules in words; others are shown as they are written.
+func (m messages) cron(spec string) string {
+	if every, ok := strings.CutPrefix(spec, "@every "); ok {
+		return m.say("cron.every", "every", every)
+	}
+	fields := strings.Fields(spec)
+	if len(fields) != 5 || strings.Join(fields[2:], " ") != "* * *" {
+		return spec
+	}
+	minute, minuteErr := strconv.Atoi(fields[0])
+	hour, hourErr := strconv.Atoi(fields[1])
+	step, stepped := strings.CutPrefix(fields[0], "*/")
+	switch {
+	case minuteErr == nil && hourErr == nil:
+		return m.say("cron.daily", "at", fmt.Sprintf("%02d:%02d", hour, minute))
+	case minuteErr == nil && fields[1] == "*":
+		return m.say("cron.hourly", "minute", minute)
+	case fields[0] == "*" && fields[1] == "*":
+		return m.say("cron.minute")
+	case stepped && fields[1] == "*":
+		return m.say("cron.minutes", "n", step)
+	}
+	return spec
+}

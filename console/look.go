@@ -1,0 +1,123 @@
+package console
+
+import (
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"path"
+	"strings"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+// shared are the templates that every page is parsed with.
+var shared = []string{"templates/frame.html", "templates/parts.html"}
+
+// look is the console in one language: its sentences and its pages.
+type look struct {
+	messages
+	pages map[string]*template.Template // By file name without its ending.
+}
+
+func newLook(language string, a assets, f formats) (look, error) {
+	m, err := loadMessages(language)
+	if err != nil {
+		return look{}, err
+	}
+	l := look{messages: m, pages: map[string]*template.Template{}}
+	files, err := fs.Glob(templateFiles, "templates/*.html")
+	if err != nil {
+		return look{}, fmt.Errorf("listing templates: %w", err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(path.Base(file), ".html")
+		t, err := template.New(name).Funcs(functions(m, a, f)).ParseFS(templateFiles, append(shared, file)...)
+		if err != nil {
+			return look{}, fmt.Errorf("reading page %q: %w", name, err)
+		}
+		l.pages[name] = t
+	}
+	return l, nil
+}
+
+// functions are what templates may call. t says a sentence, word and badge say codes as people do.
+func functions(m messages, a assets, f formats) template.FuncMap {
+	return template.FuncMap{
+		"t":      m.say,
+		"lang":   func() string { return m.language },
+		"asset":  a.address,
+		"moment": f.moment,
+		"second": f.second,
+		"day":    f.day,
+		"count":  count,
+		"took":   took,
+		"word": func(group string, code any) template.HTML {
+			return titled("", m.word(group, code), fmt.Sprint(code))
+		},
+		"said": func(group string, code any) string { return m.word(group, code) },
+		"cron": func(spec string) template.HTML { return titled("", m.cron(spec), spec) },
+		"badge": func(group string, code any) template.HTML {
+			c := fmt.Sprint(code)
+			if c == "" {
+				return ""
+			}
+			return titled("badge bg-"+tone(group, c)+"-lt", m.word(group, c), c)
+		},
+		"icon": func(name string) template.HTML {
+			// Names are written in templates and hold no markup.
+			return template.HTML(`<svg class="icon" aria-hidden="true"><use href="` + a.address("icons.svg") + `#` + name + `"></use></svg>`)
+		},
+		"pairs": func(values ...any) map[string]any {
+			out := make(map[string]any, len(values)/2)
+			for i := 0; i+1 < len(values); i += 2 {
+				out[fmt.Sprint(values[i])] = values[i+1]
+			}
+			return out
+		},
+	}
+}
+
+// titled is text whose code shows when the pointer rests on it.
+func titled(class, text, code string) template.HTML {
+	var b strings.Builder
+	b.WriteString("<span")
+	if class != "" {
+		b.WriteString(` class="` + template.HTMLEscapeString(class) + `"`)
+	}
+	if code != "" && code != text {
+		b.WriteString(` title="` + template.HTMLEscapeString(code) + `"`)
+	}
+	b.WriteString(">" + template.HTMLEscapeString(text) + "</span>")
+	return template.HTML(b.String())
+}
+
+// tones gives each state one colour wherever it is shown: green works, blue is under way, yellow waits for somebody, red
+// wants attention, grey is over.
+var tones = map[string]string{
+	"share_type.unconditional": "green", "share_type.conditional": "blue", "share_type.withheld": "red",
+	"grade.L1": "secondary", "grade.L2": "azure", "grade.L3": "orange", "grade.L4": "red",
+	"resource_state.published": "green", "resource_state.dept_review": "yellow", "resource_state.platform_review": "yellow",
+	"resource_state.returned": "orange", "resource_state.offline": "orange",
+	"request_state.dept_review": "yellow", "request_state.pending_acceptance": "yellow", "request_state.in_review": "yellow",
+	"request_state.supplement_required": "orange", "request_state.approved": "green", "request_state.refused": "red",
+	"grant_state.active": "green", "grant_state.suspended": "orange", "grant_state.pending_delivery": "blue",
+	"grant_state.terminated": "red",
+	"task_state.enabled":     "green", "task_state.paused": "yellow",
+	"schedule_state.enabled": "green", "schedule_state.paused": "yellow", "schedule_state.parked": "red",
+	"run_state.queued": "yellow", "run_state.running": "blue", "run_state.reconciling": "blue", "run_state.succeeded": "green",
+	"run_state.partial": "orange", "run_state.failed": "red",
+	"reject_state.open": "orange", "reject_state.corrected": "green",
+	"outcome.ok": "green", "outcome.denied": "orange", "outcome.error": "red",
+	"fire_outcome.started": "green", "fire_outcome.queued": "blue", "fire_outcome.skipped": "yellow",
+	"fire_outcome.missed": "orange", "fire_outcome.error": "red",
+	"yes.true": "green",
+}
+
+func tone(group, code string) string {
+	if t, ok := tones[group+"."+code]; ok {
+		return t
+	}
+	return "secondary"
+}
