@@ -26,14 +26,21 @@ const (
 	leastPerStage = 3
 )
 
-// killPlan is where the hub is killed in the course of one run, in the order of its stages. killDelays are how far into the
-// stage, in turn: a run that is further by then is killed where it is.
+// disturbedBatch is the version in whose run the source changes while the hub is dead: what is read before and after are two
+// snapshots.
+const disturbedBatch = 4
+
+// killPlans are where the hub is killed in the course of a run, in the order of its stages; the runs take them in turn.
+// killDelays are how far into the stage, in turn: a run that is further by then is killed where it is.
 var (
-	killPlan   = []string{"read", "read", "stage", "merge", "merge", "reconcile"}
+	killPlans = [][]string{
+		{"read", "read", "stage", "merge", "reconcile", "reconcile"},
+		{"read", "stage", "merge", "reconcile", "reconcile"},
+	}
 	killDelays = map[string][]time.Duration{
 		"read":      {0, 150 * time.Millisecond, 450 * time.Millisecond, 900 * time.Millisecond},
 		"stage":     {0, 30 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond},
-		"merge":     {20 * time.Millisecond, 300 * time.Millisecond, 900 * time.Millisecond, 1800 * time.Millisecond},
+		"merge":     {20 * time.Millisecond, 1200 * time.Millisecond, 300 * time.Millisecond, 700 * time.Millisecond},
 		"reconcile": {0, 10 * time.Millisecond, 40 * time.Millisecond, 80 * time.Millisecond},
 	}
 )
@@ -68,19 +75,14 @@ func TestKilledHubLosesNothing(t *testing.T) {
 	watcher := k.observe(t)
 	reader := k.consume(t)
 	began := time.Now()
-	var disturbed edition
 	for batch := 2; ; batch++ {
 		if batch > 2 {
 			change(t, k.source, fmt.Sprintf(reviseLedger, heldKeys, batch))
 		}
 		before := readVersion(t, k.source)
-		if batch == 4 {
-			// In this run the source changes while the hub is dead: what is read before and after are two snapshots.
-			disturbed = before
-		}
 		run := k.collect(t, batch)
-		if batch == 4 {
-			k.checkMixed(t, run, disturbed, readVersion(t, k.source))
+		if batch == disturbedBatch {
+			k.checkMixed(t, run, before, readVersion(t, k.source))
 			continue
 		}
 		k.check(t, run, before)
@@ -183,8 +185,8 @@ func (k *killing) collect(t *testing.T, batch int) client.Run {
 		}
 		return err == nil
 	})
-	plan := slices.Clone(killPlan)
-	attempt, limit := 0, time.Now().Add(2*time.Minute)
+	plan := killPlans[batch%len(killPlans)]
+	attempt, disturbed, limit := 0, false, time.Now().Add(4*time.Minute)
 	var since time.Time // When the wanted stage was first seen.
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
@@ -207,8 +209,9 @@ func (k *killing) collect(t *testing.T, batch int) client.Run {
 				attempt, since, plan = p.attempt, time.Time{}, plan[1:]
 				k.turns[wanted]++
 				k.kill(t, run.ID, p.node)
-				if batch == 4 && len(plan) == len(killPlan)-1 {
+				if batch == disturbedBatch && !disturbed {
 					change(t, k.source, fmt.Sprintf(disturbLedger, batch))
+					disturbed = true
 				}
 			}
 		}
@@ -347,7 +350,8 @@ func (k *killing) check(t *testing.T, run client.Run, v edition) {
 	got := k.holds(t)
 	k.compare(t, want, got)
 	k.stored = got
-	if moved := k.seq - before; moved != counts.Inserted+counts.Updated+counts.Deleted {
+	// Rows of a first load are numbered while they are read, those of duplicate keys among them.
+	if moved, changes := k.seq-before, counts.Inserted+counts.Updated+counts.Deleted; moved != changes && before != 0 || moved < changes {
 		t.Errorf("the head moved by %d, want one for each of %+v", moved, counts)
 	}
 	k.checkRejects(t, v, want)

@@ -258,10 +258,18 @@ func isCut(err error) bool {
 	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// Of 100 suspensions on one node none lets a row of a stream that another node sends come later than a second after its
-// commit, and none lets a pull on either node be answered later than that.
-func TestSuspensionHoldsOnTwoNodesWithinASecond(t *testing.T) {
+// What is taken back on one of two running hubs, a grant or a rule, is refused by both within a second, also in the middle of
+// a stream, and allowed again when it is given back.
+func TestRevocationsHoldOnTwoHubs(t *testing.T) {
 	p := newPair(t, 60_000)
+	t.Run("grants that are suspended", p.testSuspensions)
+	t.Run("a rule that is taken away", p.testRules)
+	p.verifyEvidence(t)
+}
+
+// testSuspensions: of 100 suspensions on node B none lets a row of a stream that node A sends come later than a second after
+// its commit, and none lets a pull on either node be answered later than that.
+func (p *pair) testSuspensions(t *testing.T) {
 	grants := make([]client.Grant, revokedGrants)
 	for i := range grants {
 		pace := 2000
@@ -309,7 +317,6 @@ func TestSuspensionHoldsOnTwoNodesWithinASecond(t *testing.T) {
 	if len(all) < revokedGrants*revokedRounds {
 		t.Errorf("%d suspensions, want %d", len(all), revokedGrants*revokedRounds)
 	}
-	p.verifyEvidence(t)
 }
 
 // times are the middle, the 99th percentile and the greatest of measured times.
@@ -329,11 +336,10 @@ func spread(all []suspension, of func(suspension) time.Duration) times {
 	return times{middle: sorted[n/2], p99: sorted[(n*99+99)/100-1], worst: sorted[n-1]}
 }
 
-// Taking away the one rule that lets clients pull conditional resources makes both running hubs refuse pulls and cut
+// testRules: taking away the one rule that lets clients pull conditional resources makes both hubs refuse pulls and cut
 // streams within a second; taking away the one that lets the hub collect them makes scheduled runs refuse. Given back,
 // everything goes on.
-func TestRuleTakenAwayRefusesOnRunningHubs(t *testing.T) {
-	p := newPair(t, 60_000)
+func (p *pair) testRules(t *testing.T) {
 	ctx := t.Context()
 	grant := p.grant(t, "benefit-check", 1000)
 	security := p.b.on(p.sample.Staff.SecurityAdmin)
@@ -404,7 +410,6 @@ func TestRuleTakenAwayRefusesOnRunningHubs(t *testing.T) {
 		eventually(t, "pulls to be allowed again", 5*time.Second, func() bool { return p.pull(ctx, n, grant) == nil })
 	}
 	p.refuseRuns(t, security, collectRule)
-	p.verifyEvidence(t)
 }
 
 // refuseRuns takes the collect rule away under a task that runs every second, and gives it back.
