@@ -11,7 +11,7 @@
 // an empty string is an empty, non-nil cell.
 //
 //	Kind            form of a cell                                          example
-//	text            as stored, UTF-8, blank padding of CHAR(n) kept         王小明
+//	text            as stored, UTF-8, without the padding of CHAR(n)       王小明
 //	integer         -?digits                                                -42
 //	decimal         -?digits[.digits], scale as stored, no exponent         1200.50
 //	float           shortest text that reads back as the same number        1.5e-07

@@ -84,10 +84,15 @@ const (
 	fromTimestamp
 	fromLocalTimestamp
 	fromTime
+	fromPadded
 )
 
-func conversionOf(kind connectors.Kind) conversion {
-	switch kind {
+func conversionOf(c column) conversion {
+	switch c.Kind {
+	case connectors.Text:
+		if c.typeOID == pgtype.BPCharOID {
+			return fromPadded
+		}
 	case connectors.Bool:
 		return fromBool
 	case connectors.Timestamp:
@@ -119,6 +124,10 @@ func (c conversion) convert(dst, value []byte) []byte {
 		if isTimestamp(value) {
 			return appendTimestamp(dst, value)
 		}
+	case fromPadded:
+		// The blanks that fill a CHAR(n) up count neither when the server compares nor when it sorts: with them, a key
+		// could not be named by its value, and rows would not be in the order of their cells.
+		return append(dst, bytes.TrimRight(value, " ")...)
 	case fromTime:
 		if len(value) >= 8 {
 			return appendFraction(append(dst, value[:8]...), value[8:])

@@ -9,7 +9,8 @@
 // A read is one plain SELECT whose rows are taken off the socket as they are needed: the server runs ahead only as far as
 // the socket buffers allow, and memory stays constant. A server sends rows once it has 8 KiB of them, so a view that yields
 // less than that within the stall limit counts as stalled. Values travel as PostgreSQL's text, which already is the lexical
-// form of most kinds; bytea and PostGIS values travel in binary, which is their raw form.
+// form of most kinds; bytea and PostGIS values travel in binary, which is their raw form. The blanks at the end of CHAR(n)
+// are padding and left out, as in PostgreSQL's own conversion to text.
 //
 // # Order
 //

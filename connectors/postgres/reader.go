@@ -37,7 +37,7 @@ func newReader(q *session, columns []column, statements []statement) *reader {
 	r := &reader{session: q, statements: statements, batch: connectors.NewBatch(len(columns))}
 	for _, c := range columns {
 		r.columns = append(r.columns, c.Column)
-		r.conversions = append(r.conversions, conversionOf(c.Kind))
+		r.conversions = append(r.conversions, conversionOf(c))
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r

@@ -67,7 +67,7 @@ func TestNativeTypes(t *testing.T) {
 		"ALTER ROLE "+settings[keyUser]+" SET extra_float_digits = -5", "ALTER ROLE "+settings[keyUser]+" SET bytea_output = 'escape'",
 		"ALTER ROLE "+settings[keyUser]+" SET intervalstyle = 'iso_8601'", "ALTER DATABASE "+settings[keyDatabase]+" SET client_encoding = 'GBK'",
 		"CREATE TYPE mood AS ENUM ('坏', '好')", "CREATE DOMAIN id_number AS varchar(18)", "CREATE DOMAIN strict_id AS id_number NOT NULL",
-		"CREATE DOMAIN picture AS bytea",
+		"CREATE DOMAIN picture AS bytea", "CREATE DOMAIN padded AS char(3)",
 	)
 	settings[keyOptions] = "-c datestyle=SQL -c timezone=America/New_York"
 	rows := []struct {
@@ -84,7 +84,9 @@ func TestNativeTypes(t *testing.T) {
 		{"real/0.1", connectors.Column{Kind: connectors.Float}, "0.1"},
 		{"double precision/0.30000000000000004", connectors.Column{Kind: connectors.Float}, "0.30000000000000004"},
 		{"double precision/-Infinity", connectors.Column{Kind: connectors.Float}, "-Infinity"},
-		{"character(4)/王", connectors.Column{Kind: connectors.Text, Length: 4}, "王   "},
+		{"character(4)/王", connectors.Column{Kind: connectors.Text, Length: 4}, "王"},
+		{"character(4)/ 王 ", connectors.Column{Kind: connectors.Text, Length: 4}, " 王"},
+		{"padded/x", connectors.Column{Kind: connectors.Text, Length: 3}, "x"},
 		{"character varying(18)/x", connectors.Column{Kind: connectors.Text, Length: 18}, "x"},
 		{"name/n", connectors.Column{Kind: connectors.Text}, "n"},
 		{"uuid/0190163d-8694-739b-aea5-966c26f8ad91", connectors.Column{Kind: connectors.Text}, "0190163d-8694-739b-aea5-966c26f8ad91"},
@@ -198,6 +200,36 @@ func TestKeysAndObjects(t *testing.T) {
 			_ = s.Close()
 		}
 		checkCode(t, object, err, code)
+	}
+}
+
+// Rows with a key of CHAR(n) come in the order of their cells, a read goes on behind a cell, and a cell finds its row, though
+// the server has it padded.
+func TestPaddedKey(t *testing.T) {
+	t.Parallel()
+	settings := newDatabase(t, "")
+	mustExec(t, connect(t, settings[keyDatabase]),
+		"CREATE TABLE padded (k char(3), n smallint, PRIMARY KEY (k, n))",
+		`INSERT INTO padded VALUES (E'a\t', 1), ('a', 2), ('a', 1), ('ab', 1), ('', 1)`)
+	c := open(t, settings, connectors.Options{})
+	order := []string{"k", "n"}
+	request := connectors.ReadRequest{Object: "padded", Columns: order, OrderBy: order}
+	want := [][]string{{"", "1"}, {"a", "1"}, {"a", "2"}, {"a\t", "1"}, {"ab", "1"}}
+	if diff := cmp.Diff(want, read(t, c, request)); diff != "" {
+		t.Errorf("all rows (-want +got):\n%s", diff)
+	}
+	request.After = []string{"a", "1"}
+	if diff := cmp.Diff(want[2:], read(t, c, request)); diff != "" {
+		t.Errorf("after a key (-want +got):\n%s", diff)
+	}
+	r, err := c.Lookup(t.Context(), connectors.LookupRequest{Object: "padded", Columns: order, KeyColumns: order, Keys: [][]string{{"a\t", "1"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	b, err := r.Next(t.Context())
+	if err != nil || b.Rows != 1 || string(b.Cell(0, 0)) != "a\t" {
+		t.Errorf("looking a key up: %v, %v", b, err)
 	}
 }
 
