@@ -2,6 +2,7 @@ package pull
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/authz"
@@ -26,6 +27,15 @@ func (t *terms) askByKey() error {
 		return nil
 	}
 	return fault.New(fault.Forbidden, filter.CodeNotGranted, "rows of this grant cannot be asked for by key, because its key is masked or not granted").At("policy")
+}
+
+// rowNotFound depends on the resource only, never on the key that was asked for: it must not tell why there is no row.
+func (t *terms) rowNotFound() error {
+	message := "there is no such row among the rows this grant covers"
+	if n := len(t.key); n > 1 {
+		message += fmt.Sprintf("; a key of this resource has %d parts, joined by ~1 in the order of its schema", n)
+	}
+	return fault.New(fault.NotFound, CodeRowNotFound, "%s", message).At("store")
 }
 
 // Row returns one row:
@@ -77,7 +87,7 @@ func (s *Service) Row(ctx context.Context, client authz.Principal, r RowRequest)
 		return nil, err
 	}
 	if rows == 0 {
-		return nil, fault.New(fault.NotFound, CodeRowNotFound, "there is no such row among the rows this grant covers").At("store")
+		return nil, c.terms.rowNotFound()
 	}
 	return page, nil
 }
