@@ -21,6 +21,7 @@ type Sample struct {
 	Consumer Bureau
 	Source   *pgxpool.Pool // The provider's database; the table is public.thing.
 	DSN      string        // Of the source.
+	SourceID string        // The source as the hub knows it.
 	Resource client.Resource
 	Task     client.Task
 	System   client.ConsumingSystem
@@ -55,16 +56,13 @@ func (h *Hub) Sample(t testing.TB, rows int) Sample {
 			t.Fatalf("filling the source: %v", err)
 		}
 	}
-	s.Resource = h.publish(t, s)
-	s.mount(t)
-	if s.Task, err = s.Provider.Operator.CreateTask(ctx, client.NewTask{ResourceID: s.Resource.ID}); err != nil {
-		t.Fatalf("creating the task: %v", err)
-	}
-	run, err := s.Provider.Operator.RunNow(ctx, s.Task.ID)
+	source, err := s.Provider.Operator.CreateSource(ctx, client.SourceInput{Name: "示例库", Driver: "postgres", Settings: map[string]string{"dsn": s.DSN}})
 	if err != nil {
-		t.Fatalf("starting the run: %v", err)
+		t.Fatalf("creating the source: %v", err)
 	}
-	if run = WaitRun(t, s.Provider.Operator, run.ID); run.State != "succeeded" {
+	s.SourceID = source.ID
+	s.Resource, s.Task = s.Offer(t, Metadata("示例事项"), "public.thing")
+	if run := s.Collect(t); run.State != "succeeded" {
 		t.Fatalf("the run ended as %s: %+v", run.State, run.Error)
 	}
 	if s.System, err = s.Consumer.Admin.CreateConsumingSystem(ctx, s.Consumer.ID, "示例业务系统", nil); err != nil {
@@ -102,10 +100,12 @@ func Metadata(name string) client.Metadata {
 	}
 }
 
-func (h *Hub) publish(t testing.TB, s Sample) client.Resource {
+// Offer publishes what m states for the provider, feeds each item from the column of its identifier in an object of the
+// source, and makes the task that collects it.
+func (s Sample) Offer(t testing.TB, m client.Metadata, object string) (client.Resource, client.Task) {
 	t.Helper()
 	ctx := t.Context()
-	r, err := s.Provider.Operator.CreateResource(ctx, "", Metadata("示例事项"))
+	r, err := s.Provider.Operator.CreateResource(ctx, "", m)
 	if err == nil {
 		_, err = s.Provider.Operator.MoveResource(ctx, r.ID, "submit")
 	}
@@ -118,35 +118,40 @@ func (h *Hub) publish(t testing.TB, s Sample) client.Resource {
 	if err != nil {
 		t.Fatalf("publishing: %v", err)
 	}
-	return r
-}
-
-func (s Sample) mount(t testing.TB) {
-	t.Helper()
-	ctx := t.Context()
-	source, err := s.Provider.Operator.CreateSource(ctx, client.SourceInput{Name: "示例库", Driver: "postgres", Settings: map[string]string{"dsn": s.DSN}})
-	if err != nil {
-		t.Fatalf("creating the source: %v", err)
-	}
-	columns := make([]client.MountColumn, 0, len(s.Resource.Version.Items))
-	for _, item := range s.Resource.Version.Items {
+	columns := make([]client.MountColumn, 0, len(r.Version.Items))
+	for _, item := range r.Version.Items {
 		columns = append(columns, client.MountColumn{ItemNo: item.No, Column: item.Identifier})
 	}
-	m, err := s.Provider.Operator.CreateMount(ctx, s.Resource.ID, client.MountInput{
-		SourceID: source.ID, Object: "public.thing", DeleteRule: "missing", Columns: columns,
+	mount, err := s.Provider.Operator.CreateMount(ctx, r.ID, client.MountInput{
+		SourceID: s.SourceID, Object: object, DeleteRule: "missing", Columns: columns,
 	})
 	if err == nil {
 		var report client.MountReport
-		if report, err = s.Provider.Operator.CheckMount(ctx, m.ID); err == nil && len(report.Blocks) > 0 {
+		if report, err = s.Provider.Operator.CheckMount(ctx, mount.ID); err == nil && len(report.Blocks) > 0 {
 			t.Fatalf("mounting: %+v", report.Blocks)
 		}
 	}
 	if err == nil {
-		_, err = s.Provider.Admin.ActivateMount(ctx, m.ID)
+		_, err = s.Provider.Admin.ActivateMount(ctx, mount.ID)
 	}
 	if err != nil {
 		t.Fatalf("mounting: %v", err)
 	}
+	task, err := s.Provider.Operator.CreateTask(ctx, client.NewTask{ResourceID: r.ID})
+	if err != nil {
+		t.Fatalf("creating the task: %v", err)
+	}
+	return r, task
+}
+
+// Collect runs the sample's task and returns the run when it is over.
+func (s Sample) Collect(t testing.TB) client.Run {
+	t.Helper()
+	run, err := s.Provider.Operator.RunNow(t.Context(), s.Task.ID)
+	if err != nil {
+		t.Fatalf("starting the run: %v", err)
+	}
+	return WaitRun(t, s.Provider.Operator, run.ID)
 }
 
 // Terms asks for the rows of division 330602 with four of the five items, for a year.
