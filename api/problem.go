@@ -114,6 +114,7 @@ var safeMessages = []struct{ prefix, code string }{
 	{"expected number", "wrong_type"},
 	{"expected integer", "wrong_type"},
 	{"expected string to be RFC 3339", "wrong_format"},
+	{"expected string to be RFC 4122 uuid", "wrong_format"},
 	{"expected string", "wrong_type"},
 	{"expected array length", "out_of_range"},
 	{"expected array", "wrong_type"},
@@ -133,11 +134,16 @@ func (a *API) field(d *huma.ErrorDetail) fault.Field {
 	for _, safe := range safeMessages {
 		if strings.HasPrefix(message, safe.prefix) {
 			f.Code, f.Message = safe.code, message
+			if safe.code == "unknown_field" {
+				f.Message = "there is a name here that this call does not know; /openapi.json lists those it takes"
+			}
 			break
 		}
 	}
 	if f.Name == "" {
-		f.Name = "body"
+		if f.Name = "body"; strings.HasPrefix(d.Location, "query") {
+			f.Name = "query"
+		}
 	}
 	return f
 }
