@@ -36,8 +36,18 @@ func readingMetadata() client.Metadata {
 		identifier, letter string
 		length, scale      int
 	}{
-		{"station", "C", 4, 0}, {"slot", "I", 0, 0}, {"level", "F", 0, 0}, {"flow", "B", 0, 0}, {"cost", "N", 10, 2}, {"volume", "I", 0, 0},
-		{"day", "D", 0, 0}, {"measured", "T", 0, 0}, {"noted", "T", 0, 0}, {"valid", "L", 0, 0}, {"label", "C", 20, 0}, {"remark", "M", 0, 0},
+		{"station", "C", 4, 0},
+		{"slot", "I", 0, 0},
+		{"level", "F", 0, 0},
+		{"flow", "B", 0, 0},
+		{"cost", "N", 10, 2},
+		{"volume", "I", 0, 0},
+		{"day", "D", 0, 0},
+		{"measured", "T", 0, 0},
+		{"noted", "T", 0, 0},
+		{"valid", "L", 0, 0},
+		{"label", "C", 20, 0},
+		{"remark", "M", 0, 0},
 		{"alarm", "C", 3, 0},
 	} {
 		key := spec.identifier == "station" || spec.identifier == "slot"

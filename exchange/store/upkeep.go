@@ -141,19 +141,6 @@ func (s *Store) DropGrace(ctx context.Context, olderThan time.Duration) (int, er
 	return dropped, failed
 }
 
-// Resources returns the resources that have a head, in no order.
-func (s *Store) Resources(ctx context.Context) ([]uuid.UUID, error) {
-	rows, err := s.db.Pool.Query(ctx, "SELECT resource FROM store.store_head")
-	if err != nil {
-		return nil, fmt.Errorf("listing stored resources: %w", err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-	if err != nil {
-		return nil, fmt.Errorf("listing stored resources: %w", err)
-	}
-	return ids, nil
-}
-
 // Retention says how much of a log must stay.
 type Retention struct {
 	Keep time.Duration // Rows of commits younger than this stay.

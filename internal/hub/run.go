@@ -154,10 +154,9 @@ const (
 	streamIdle       = 5 * time.Minute // A stream that gave no sign of life for so long is dead.
 	partitionsEvery  = 6 * time.Hour
 	forgetAnswersAll = time.Hour
-	tidyStoreEvery   = 10 * time.Minute
-	graceOfLayouts   = 24 * time.Hour // How long the rows of a replaced layout stay for reads under way.
-	keepChanges      = 90 * 24 * time.Hour
-	purgeEvery       = 6 * time.Hour
+	tidyStoreEvery   = time.Hour
+	graceOfLayouts   = 24 * time.Hour      // How long the rows of a replaced layout stay for reads under way.
+	keepChanges      = 90 * 24 * time.Hour // How long a cursor of changes may lie still.
 )
 
 // chores does what has to be done now and then until ctx ends.
@@ -175,11 +174,9 @@ func (p *Program) chores(ctx context.Context) error {
 		{"making partitions", partitionsEvery, func(ctx context.Context) error { return audit.MakePartitions(ctx, p.DB) }},
 		{"forgetting answers", forgetAnswersAll, p.api.ForgetAnswers},
 		{"tidying the store", tidyStoreEvery, func(ctx context.Context) error {
-			_, sweepErr := p.store.Sweep(ctx)
-			_, dropErr := p.store.DropGrace(ctx, graceOfLayouts)
-			return errors.Join(sweepErr, dropErr)
+			_, err := p.store.Tidy(ctx, graceOfLayouts, store.Retention{Keep: keepChanges})
+			return err
 		}},
-		{"shortening the logs of changes", purgeEvery, p.purgeLogs},
 	}
 	var wait sync.WaitGroup
 	for _, job := range jobs {
@@ -200,18 +197,4 @@ func (p *Program) chores(ctx context.Context) error {
 	}
 	wait.Wait()
 	return nil
-}
-
-// purgeLogs forgets changes that are older than consumers may rely on.
-func (p *Program) purgeLogs(ctx context.Context) error {
-	resources, err := p.store.Resources(ctx)
-	if err != nil {
-		return err
-	}
-	var failed error
-	for _, id := range resources {
-		_, err := p.store.PurgeLog(ctx, id, store.Retention{Keep: keepChanges})
-		failed = errors.Join(failed, err)
-	}
-	return failed
 }
