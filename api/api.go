@@ -16,6 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/shuqiao/shuqiao/audit"
@@ -101,11 +102,23 @@ func New(opt Options) (*API, error) {
 		tag      string
 		register func()
 	}{
-		{"sessions", a.sessionRoutes}, {"departments", a.departmentRoutes}, {"users", a.userRoutes}, {"clients", a.clientRoutes},
-		{"base databases", a.baseDatabaseRoutes}, {"resources", a.resourceRoutes}, {"mounts", a.mountRoutes},
-		{"sources", a.sourceRoutes}, {"requests", a.requestRoutes}, {"grants", a.grantRoutes}, {"tasks", a.taskRoutes},
-		{"runs", a.runRoutes}, {"runs", a.outcomeRoutes}, {"schedules", a.scheduleRoutes}, {"data", a.dataRoutes},
-		{"audit", a.auditRoutes}, {"policy", a.policyRoutes},
+		{"sessions", a.sessionRoutes},
+		{"departments", a.departmentRoutes},
+		{"users", a.userRoutes},
+		{"clients", a.clientRoutes},
+		{"base databases", a.baseDatabaseRoutes},
+		{"resources", a.resourceRoutes},
+		{"mounts", a.mountRoutes},
+		{"sources", a.sourceRoutes},
+		{"requests", a.requestRoutes},
+		{"grants", a.grantRoutes},
+		{"tasks", a.taskRoutes},
+		{"runs", a.runRoutes},
+		{"runs", a.outcomeRoutes},
+		{"schedules", a.scheduleRoutes},
+		{"data", a.dataRoutes},
+		{"audit", a.auditRoutes},
+		{"policy", a.policyRoutes},
 		{"operations", a.operationRoutes},
 	} {
 		a.tag = group.tag
@@ -147,6 +160,8 @@ func (a *API) humaConfig() huma.Config {
 		},
 		Unmarshal: json.Unmarshal,
 	}
+	schemas := huma.NewMapRegistry("#/components/schemas/", schemaName)
+	schemas.RegisterTypeAlias(typeOf[uuid.UUID](), typeOf[identifier]())
 	cfg := huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
@@ -156,7 +171,7 @@ func (a *API) humaConfig() huma.Config {
 				Description: "Government data-sharing exchange hub: directory, sharing requests, grants, exchange and evidence.",
 			},
 			Components: &huma.Components{
-				Schemas: huma.NewMapRegistry("#/components/schemas/", schemaName),
+				Schemas: schemas,
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					"bearer": {
 						Type: "http", Scheme: "bearer",
@@ -173,6 +188,15 @@ func (a *API) humaConfig() huma.Config {
 	// What is required is said by the services, which name every missing field at once.
 	cfg.FieldsOptionalByDefault = true
 	return cfg
+}
+
+// identifier stands for ids in the contract. With its format huma finds an id of a wrong form itself and says where it is;
+// the decoder would only say that the body is wrong.
+type identifier string
+
+// Schema describes an id.
+func (identifier) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Format: "uuid"}
 }
 
 // schemaName names schemas by package and type, since several packages have a Source or a State.

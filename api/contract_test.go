@@ -130,8 +130,12 @@ func TestEveryRouteRefusesAnonymousAndWrongRole(t *testing.T) {
 		role  string
 		token string
 	}{
-		{"system_admin", staff.SystemAdmin.Token}, {"security_admin", staff.SecurityAdmin.Token}, {"auditor", staff.Auditor.Token},
-		{"platform_operator", staff.Operator.Token}, {"dept_admin", bureau.Admin.Token}, {"dept_operator", bureau.Operator.Token},
+		{"system_admin", staff.SystemAdmin.Token},
+		{"security_admin", staff.SecurityAdmin.Token},
+		{"auditor", staff.Auditor.Token},
+		{"platform_operator", staff.Operator.Token},
+		{"dept_admin", bureau.Admin.Token},
+		{"dept_operator", bureau.Operator.Token},
 	}
 	rules, err := staff.SecurityAdmin.Rules(t.Context())
 	if err != nil {
@@ -180,6 +184,7 @@ func TestHostileInput(t *testing.T) {
 		headers                        []string
 		status                         int
 		code                           string
+		field                          string // The first field that the answer names; "" means that it may be any.
 	}{
 		{name: "no JSON", method: "POST", url: api + "/resources", token: op, body: marker, status: 400, code: "invalid"},
 		{name: "half a JSON", method: "POST", url: api + "/resources", token: op, body: `{"name":"` + marker, status: 400, code: "invalid"},
@@ -187,7 +192,7 @@ func TestHostileInput(t *testing.T) {
 		{name: "a number instead of text", method: "POST", url: api + "/resources", token: op, body: `{"name":7712345}`, status: 400, code: "invalid"},
 		{name: "an unknown field", method: "POST", url: api + "/resources", token: op, body: `{"` + marker + `":1}`, status: 400, code: "invalid"},
 		{name: "an unknown field deep inside", method: "POST", url: api + "/resources", token: op, body: `{"items":[{"` + marker + `":1}]}`, status: 400, code: "invalid"},
-		{name: "a malformed id in the body", method: "POST", url: api + "/requests", token: op, body: `{"client_id":"` + marker + `"}`, status: 400, code: "invalid"},
+		{name: "a malformed id in the body", method: "POST", url: api + "/requests", token: op, body: `{"client_id":"` + marker + `"}`, status: 400, code: "invalid", field: "client_id"},
 		{name: "a malformed time", method: "POST", url: api + "/requests", token: op, body: `{"valid_until":"` + marker + `"}`, status: 400, code: "invalid"},
 		{name: "a number beyond 64 bits", method: "POST", url: api + "/requests", token: op, body: `{"quota":99999999999999999999999}`, status: 400, code: "invalid"},
 		{name: "bytes that are not UTF-8", method: "POST", url: api + "/resources", token: op, body: "{\"name\":\"\xff" + marker + "\"}", status: 400, code: "not_utf8"},
@@ -196,8 +201,8 @@ func TestHostileInput(t *testing.T) {
 		{name: "a large sign-in", method: "POST", url: api + "/sessions", body: `{"username":"` + long[:100<<10] + `"}`, status: 413, code: "too_large"},
 		{name: "a foreign media type", method: "POST", url: api + "/resources", token: op, body: marker, headers: []string{"Content-Type", "text/" + strings.ToLower(marker)}, status: 415, code: "unsupported_media_type"},
 		{name: "deep nesting", method: "POST", url: api + "/requests", token: op, body: `{"row_filter":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`, status: 400, code: "invalid"},
-		{name: "a malformed id in the path", method: "GET", url: api + "/resources/" + marker, token: op, status: 400, code: "invalid"},
-		{name: "an unknown query parameter", method: "GET", url: api + "/resources?" + marker + "=1", token: op, status: 400, code: "invalid"},
+		{name: "a malformed id in the path", method: "GET", url: api + "/resources/" + marker, token: op, status: 400, code: "invalid", field: "id"},
+		{name: "an unknown query parameter", method: "GET", url: api + "/resources?" + marker + "=1", token: op, status: 400, code: "invalid", field: "query"},
 		{name: "a forged cursor", method: "GET", url: api + "/resources?cursor=" + marker, token: op, status: 400, code: "cursor_invalid"},
 		{name: "a limit that is no number", method: "GET", url: api + "/resources?limit=" + marker, token: op, status: 400, code: "invalid"},
 		{name: "a query that is not UTF-8", method: "GET", url: api + "/resources?q=%ff" + marker, token: op, status: 400, code: "not_utf8"},
@@ -214,6 +219,9 @@ func TestHostileInput(t *testing.T) {
 		a := send(t, c.method, c.url, c.token, c.body, c.headers...)
 		if a.status != c.status || a.problem.Code != c.code {
 			t.Errorf("%s: got %d %s, want %d %s (%s)", c.name, a.status, a.problem.Code, c.status, c.code, a.body)
+		}
+		if c.field != "" && (len(a.problem.Errors) == 0 || a.problem.Errors[0].Name != c.field) {
+			t.Errorf("%s: the answer does not name %s: %s", c.name, c.field, a.body)
 		}
 		if strings.Contains(strings.ToLower(a.body), strings.ToLower(marker)) || strings.Contains(a.body, "7712345") {
 			t.Errorf("%s: the answer repeats what was sent: %s", c.name, a.body)

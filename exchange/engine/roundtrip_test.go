@@ -53,7 +53,7 @@ func (c cells) Cell(_, column int) []byte { return c[column] }
 // real source, through reading, converting, staging, merging and both ways of loading. NULL stays NULL and empty stays empty.
 func TestStoredRowsHaveTheirHash(t *testing.T) {
 	t.Parallel()
-	b := setup(t, everyTable, everyLetter())
+	b := newBench(t, everyTable, everyLetter())
 	first := true
 	rapid.Check(t, func(rt *rapid.T) {
 		b.at(t, "TRUNCATE person")
@@ -187,7 +187,7 @@ func TestValuesTooLongToIndex(t *testing.T) {
 	t.Parallel()
 	items := person()
 	items[0].Item.Length, items[1].Item.Length, items[2].Item.Length = 0, 0, 4
-	b := setup(t, strings.Replace(personTable, "id text PRIMARY KEY", "id text", 1), items)
+	b := newBench(t, strings.Replace(personTable, "id text PRIMARY KEY", "id text", 1), items)
 	b.at(t, `INSERT INTO person SELECT k, d, n FROM (VALUES
 		('a', '330602', 'ok'),
 		((SELECT string_agg(md5(i::text), '') FROM generate_series(1, 200) i), '330602', 'ok'),
@@ -211,7 +211,7 @@ func TestBoundingBoxes(t *testing.T) {
 		}
 		return m
 	}
-	b := setup(t, personTable, []engine.Mapped{person()[0], geometry(2, ""), geometry(3, "division"), geometry(4, "name")})
+	b := newBench(t, personTable, []engine.Mapped{person()[0], geometry(2, ""), geometry(3, "division"), geometry(4, "name")})
 	b.at(t, "INSERT INTO person VALUES ('a', NULL, 'POINT(103 40)'), ('b', 'LINESTRING(101 20, 105 26)', 'POINT(107 28)'), ('c', 'POINT(101 20)', NULL)")
 	b.run(t)
 	got := one[[]string](t, b, `SELECT array_agg(concat_ws('|', _key, coalesce(i2_x0::text, '-'), coalesce(concat_ws(',', i3_x0, i3_y0, i3_x1, i3_y1), ''),
@@ -230,7 +230,7 @@ func TestMemoryIsFlat(t *testing.T) {
 		{"one key", "SELECT 'same', '330602', 'name' FROM generate_series(1, 100000) n"},
 	}
 	for _, c := range cases {
-		b := setup(t, strings.Replace(personTable, "id text PRIMARY KEY", "id text", 1), person())
+		b := newBench(t, strings.Replace(personTable, "id text PRIMARY KEY", "id text", 1), person())
 		b.at(t, "INSERT INTO person "+c.rows)
 		runtime.GC()
 		var before runtime.MemStats

@@ -34,7 +34,7 @@ func person() []engine.Mapped {
 
 const personTable = `CREATE TABLE person (id text PRIMARY KEY, division text, name text)`
 
-func setup(t testing.TB, table string, items []engine.Mapped) *bench {
+func newBench(t testing.TB, table string, items []engine.Mapped) *bench {
 	t.Helper()
 	ctx := context.Background()
 	sourceURL := pgtest.Empty(t)

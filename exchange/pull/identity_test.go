@@ -233,7 +233,7 @@ func TestRowAfterLayoutChange(t *testing.T) {
 	}
 	want(2.0)
 	replaced := columns()
-	replaced[3].Filterable = false
+	replaced[12].Letter = "M"
 	b.collectInto(t, map[string]person{"A1": {"division_code": "330602", "children": "9"}}, replaced)
 	want(9.0)
 	b.findTable(t)

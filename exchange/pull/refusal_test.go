@@ -201,6 +201,10 @@ func TestOnlyGrantedItemsAreRead(t *testing.T) {
 		filter: `{"op":"eq","item":"division_code","value":"330602"}`,
 	})
 	_, last := b.rows(t, pull.RowsRequest{})
+	// Where nothing changed no rows are read for changes.
+	later := sampleRows()
+	later["A1"]["children"] = "3"
+	b.collect(t, later)
 	b.first.statements.take()
 	for name, err := range b.everyCall(t.Context(), last.ChangesCursor) {
 		if err != nil {

@@ -49,6 +49,7 @@ func newView(t *terms, items []string, raw json.RawMessage) (*view, error) {
 	v.query.Resource = t.grant.ResourceID
 	v.query.Where, v.query.Args = t.rowSQL(1)
 	v.query.Needs = append(v.query.Needs, t.rowNeeds...)
+	v.query.Filters = slices.Clone(t.rowNeeds)
 	if raw = bytes.TrimSpace(raw); len(raw) > 0 {
 		node, err := filter.Parse(raw)
 		if err != nil {
@@ -121,6 +122,7 @@ func (v *view) narrow(node *filter.Node) error {
 		for i := range v.terms.columns {
 			if c := &v.terms.columns[i]; c.item.Identifier == identifier {
 				v.query.Needs = append(v.query.Needs, c.item.No)
+				v.query.Filters = append(v.query.Filters, c.item.No)
 				v.followed = v.followed && c.item.Filterable
 				masked[identifier] = c.masked
 			}

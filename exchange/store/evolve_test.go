@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/exchange/store"
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
@@ -68,9 +69,14 @@ func TestItemAdded(t *testing.T) {
 		t.Fatal(err)
 	}
 	may := b.decision(t)
+	// Rows look the layout up each time, look-ups remember it: both must notice.
 	needs := func() string {
 		q := store.Query{Resource: b.resource, Select: []string{"i4"}, Needs: []int{4}}
 		_, err := b.store.Rows(t.Context(), may, q, "", 10, func(store.Record) error { return nil })
+		_, lookErr := b.store.Lookup(t.Context(), may, authz.DataPull, q, []string{"a"}, func(store.Record) error { return nil })
+		if fault.CodeOf(err) != fault.CodeOf(lookErr) {
+			t.Errorf("rows: %v, look-up: %v", err, lookErr)
+		}
 		return fault.CodeOf(err)
 	}
 	// A run that widens the table with another idea of the item and is given up does not get in the way.

@@ -24,7 +24,8 @@ var errLayoutMoved = errors.New("the active layout is another one")
 // action is what the caller was allowed: data.pull or data.verify.
 //
 // Head and rows come by one statement, which has one snapshot, so that a look-up costs one round trip. The name of the
-// table is remembered from the last time; the head in the answer says whether it still was the right one.
+// table is remembered from the last time; the head in the answer says whether it still was the right one. FilterableFrom of
+// the head is left empty.
 func (s *Store) Lookup(ctx context.Context, d authz.Decision, action authz.Action, q Query, keys []string, visit func(Record) error) (Snapshot, error) {
 	if !d.Allows(action) {
 		return Snapshot{}, fault.New(fault.Forbidden, "forbidden", "reading rows needs a decision of policy").At("policy")
@@ -35,8 +36,15 @@ func (s *Store) Lookup(ctx context.Context, d authz.Decision, action authz.Actio
 		if l, err = s.activeLayout(ctx, q.Resource); err != nil {
 			return Snapshot{}, err
 		}
-		if err := q.check(l); err != nil {
-			return Snapshot{}, err
+		if q.check(l) != nil {
+			// A merge may have widened the layout since.
+			s.layouts.Delete(q.Resource)
+			if l, err = s.activeLayout(ctx, q.Resource); err != nil {
+				return Snapshot{}, err
+			}
+			if err := q.check(l); err != nil {
+				return Snapshot{}, err
+			}
 		}
 		var snap Snapshot
 		if snap, err = s.lookup(ctx, l, q, keys, visit); err == nil {

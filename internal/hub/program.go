@@ -72,6 +72,7 @@ type Program struct {
 	api         *api.API
 	registry    *prometheus.Registry
 	recorder    *audit.Recorder
+	store       *store.Store
 	sealer      *audit.Sealer
 	verifierKey string
 	node        *exchange.Node
@@ -183,11 +184,11 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 		return err
 	}
 	p.Sharing = sharing.New(sharing.Options{DB: p.DB, Enforcer: p.Enforcer, Catalog: p.Catalog, Keyring: keyring, Calendar: days})
-	rows := store.New(p.DB)
-	p.Exchange = exchange.New(exchange.Options{DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Store: rows, Log: p.log})
+	p.store = store.New(p.DB)
+	p.Exchange = exchange.New(exchange.Options{DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Store: p.store, Log: p.log})
 	p.recorder = audit.NewRecorder(p.DB)
 	p.Pull, err = pull.New(pull.Options{
-		Store: rows, Sharing: p.Sharing, Recorder: p.recorder, Follower: p.Follower, Keyring: keyring, SubjectKey: subjects,
+		Store: p.store, Sharing: p.Sharing, Recorder: p.recorder, Follower: p.Follower, Keyring: keyring, SubjectKey: subjects,
 	})
 	if err != nil {
 		return err
@@ -203,7 +204,7 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	}
 	p.scheduler = exchange.NewScheduler(p.DB, p.log)
 	p.worker = exchange.NewWorker(exchange.WorkerOptions{
-		DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Catalog: p.Catalog, Store: rows, Node: p.node, Slots: cfg.Workers, Log: p.log,
+		DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Catalog: p.Catalog, Store: p.store, Node: p.node, Slots: cfg.Workers, Log: p.log,
 	})
 	p.registry = prometheus.NewRegistry()
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newFigures(p))

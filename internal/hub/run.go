@@ -9,6 +9,7 @@ import (
 
 	"github.com/shuqiao/shuqiao/api"
 	"github.com/shuqiao/shuqiao/audit"
+	"github.com/shuqiao/shuqiao/exchange/store"
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
 
@@ -153,6 +154,9 @@ const (
 	streamIdle       = 5 * time.Minute // A stream that gave no sign of life for so long is dead.
 	partitionsEvery  = 6 * time.Hour
 	forgetAnswersAll = time.Hour
+	tidyStoreEvery   = time.Hour
+	graceOfLayouts   = 24 * time.Hour      // How long the rows of a replaced layout stay for reads under way.
+	keepChanges      = 90 * 24 * time.Hour // How long a cursor of changes may lie still.
 )
 
 // chores does what has to be done now and then until ctx ends.
@@ -169,6 +173,10 @@ func (p *Program) chores(ctx context.Context) error {
 		}},
 		{"making partitions", partitionsEvery, func(ctx context.Context) error { return audit.MakePartitions(ctx, p.DB) }},
 		{"forgetting answers", forgetAnswersAll, p.api.ForgetAnswers},
+		{"tidying the store", tidyStoreEvery, func(ctx context.Context) error {
+			_, err := p.store.Tidy(ctx, graceOfLayouts, store.Retention{Keep: keepChanges})
+			return err
+		}},
 	}
 	var wait sync.WaitGroup
 	for _, job := range jobs {
