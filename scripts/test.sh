@@ -18,10 +18,17 @@ fi
 
 echo "==> compiling the tests (the first time, Go downloads modules and this takes some minutes)"
 CGO_ENABLED=0 "$GO" build -buildvcs=false -o bin/withpg ./internal/pgtest/withpg
+CGO_ENABLED=0 "$GO" build -trimpath -buildvcs=false -o bin/shuqiao ./cmd/shuqiao
+SHUQIAO_TEST_BINARY=$PWD/bin/shuqiao # Processes that are killed or timed are ordinary builds.
+SHUQIAO_TEST_FIGURES=$(mktemp)
+export SHUQIAO_TEST_BINARY SHUQIAO_TEST_FIGURES
 echo "==> running the tests on a private PostgreSQL"
 code=0
 bin/withpg "$GO" test "${race[@]}" -timeout 15m "$@" || code=$?
 if [ "$*" = ./... ]; then
 	scripts/walk.sh || code=1
 fi
+echo "==> measured on the way:"
+cat "$SHUQIAO_TEST_FIGURES"
+rm -f "$SHUQIAO_TEST_FIGURES"
 exit "$code"

@@ -93,7 +93,7 @@ func TestKilledHubLosesNothing(t *testing.T) {
 			break
 		}
 	}
-	t.Logf("%d kills in %s: %s; starts of A %d, of B %d; runs merged from several attempts %d", k.count, time.Since(began).Round(time.Millisecond),
+	hubtest.Figure(t, "%d kills in %s: %s; starts of A %d, of B %d; runs merged from several attempts %d", k.count, time.Since(began).Round(time.Millisecond),
 		k.killed(), k.all[0].starts, k.all[1].starts, k.resumed)
 	if k.count < leastKills {
 		t.Errorf("%d kills, want at least %d", k.count, leastKills)

@@ -306,7 +306,7 @@ func (p *pair) testSuspensions(t *testing.T) {
 	}
 	streams := spread(all, func(s suspension) time.Duration { return s.stream })
 	pulls := spread(all, func(s suspension) time.Duration { return s.refused })
-	t.Logf("%d suspensions in %s; last row of a stream after the commit: %s; last pull allowed: %s; the request itself: %s; rows later than %s: %d",
+	hubtest.Figure(t, "%d suspensions in %s; last row of a stream after the commit: %s; last pull allowed: %s; the request itself: %s; rows later than %s: %d",
 		len(all), time.Since(began).Round(time.Millisecond), streams, pulls, spread(all, func(s suspension) time.Duration { return s.request }), revokeWithin, late)
 	if late > 0 {
 		t.Errorf("%d rows came later than %s after the commit of the suspension", late, revokeWithin)

@@ -2,6 +2,7 @@ package hubtest
 
 import (
 	"bufio"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,9 +13,36 @@ import (
 	"time"
 )
 
+// BinaryEnv names a binary that was built before the tests, so that they need not each build it.
+const BinaryEnv = "SHUQIAO_TEST_BINARY"
+
+// FiguresEnv names a file that measured figures are appended to, for whoever runs the tests without -v.
+const FiguresEnv = "SHUQIAO_TEST_FIGURES"
+
+// Figure logs a measured figure, and appends it to the file of FiguresEnv.
+func Figure(t testing.TB, format string, args ...any) {
+	t.Helper()
+	t.Logf(format, args...)
+	path := os.Getenv(FiguresEnv)
+	if path == "" {
+		return
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatalf("opening the file of figures: %v", err)
+	}
+	defer f.Close()
+	if _, err := fmt.Fprintf(f, t.Name()+": "+format+"\n", args...); err != nil {
+		t.Fatalf("writing a figure: %v", err)
+	}
+}
+
 // Build compiles the real binary, without the race detector, and returns its path. Compile once and start often.
 func Build(t testing.TB) string {
 	t.Helper()
+	if built := os.Getenv(BinaryEnv); built != "" {
+		return built
+	}
 	path := filepath.Join(t.TempDir(), "shuqiao")
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", path, "github.com/shuqiao/shuqiao/cmd/shuqiao")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
