@@ -127,7 +127,7 @@ func TestRecordCancelled(t *testing.T) {
 		}
 	})
 	eventually(t, "the record is being written", func() bool {
-		return value[int](t, d, "SELECT count(*) FROM pg_locks WHERE relation = 'usage'::regclass AND NOT granted") == 1
+		return value[int](t, d, "SELECT count(*) FROM pg_locks WHERE relation = 'usage'::regclass AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())") == 1
 	})
 	cancel()
 	wg.Wait()

@@ -72,13 +72,15 @@ func TestSealerKilledInTheMiddle(t *testing.T) {
 	_, err = blocker.Exec(t.Context(), "LOCK TABLE tree_hash IN SHARE MODE")
 	noError(t, err)
 	start(t, Options{DB: d})
-	const waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'tree_hash'::regclass AND mode = 'RowExclusiveLock' AND NOT granted"
+	// Databases cloned from one template share their tables' numbers, and pg_locks shows the whole server.
+	const here = "database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND mode = 'RowExclusiveLock'"
+	const waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'tree_hash'::regclass AND NOT granted AND " + here
 	eventually(t, "the sealer waits for the tree", func() bool { return value[int](t, d, waiting) == 1 })
-	if got := value[int](t, d, "SELECT count(*) FROM pg_locks WHERE relation = 'leaf'::regclass AND mode = 'RowExclusiveLock' AND granted"); got != 1 {
+	if got := value[int](t, d, "SELECT count(*) FROM pg_locks WHERE relation = 'leaf'::regclass AND granted AND "+here); got != 1 {
 		t.Fatalf("the sealer has not written leaves yet: %d", got)
 	}
 	killed := value[bool](t, d, `SELECT pg_terminate_backend(pid, 5000) FROM pg_locks
-		WHERE relation = 'tree_hash'::regclass AND mode = 'RowExclusiveLock' AND NOT granted`)
+		WHERE relation = 'tree_hash'::regclass AND NOT granted AND `+here)
 	if !killed {
 		t.Fatal("the sealer's session did not end")
 	}
