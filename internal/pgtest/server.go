@@ -214,6 +214,10 @@ func MkdirTemp() (string, error) {
 		parent = "/dev/shm"
 	}
 	dir, err := os.MkdirTemp(parent, "shuqiao-test-")
+	if err != nil && parent != "" {
+		// Memory may be closed to an ordinary user.
+		dir, err = os.MkdirTemp("", "shuqiao-test-")
+	}
 	if err != nil {
 		return "", err
 	}
