@@ -113,12 +113,12 @@ func (s *source) Now(ctx context.Context) (now time.Time, err error) {
 	return now, err
 }
 
-// pendingSQL asks for the open transactions. Other people's sessions show neither state nor start without the right to read
+// pendingSQL asks for the open transactions. Other people's sessions show neither kind, state nor start without the right to read
 // all statistics; prepared transactions are visible to everybody. A replica sees none of its primary's.
 const pendingSQL = `
 WITH begun AS (
   SELECT a.xact_start AS at, a.state IS NULL AS hidden FROM pg_stat_activity a
-  WHERE a.datname = current_database() AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid()
+  WHERE a.datname = current_database() AND coalesce(a.backend_type, 'client backend') = 'client backend' AND a.pid <> pg_backend_pid()
   UNION ALL SELECT p.prepared, false FROM pg_prepared_xacts p WHERE p.database = current_database())
 SELECT coalesce((greatest(extract(epoch FROM clock_timestamp() - min(at)), 0) * 1000000)::bigint, 0), NOT pg_is_in_recovery() AND NOT coalesce(bool_or(hidden), false)
 FROM begun`
