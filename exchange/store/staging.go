@@ -34,6 +34,10 @@ type Job struct {
 	Mapping  []byte // Digest of how source rows become staged rows; an attempt under another one starts from zero.
 	Ordered  string // SQL type of the mount's order column ("numeric" or "text"), or "" when there is none.
 	Compare  bool   // Only keys and hashes are staged, to be compared with the store instead of merged.
+
+	Part    bool            // Only what changed is staged: keys that are not staged are not missing. Never where Fills.
+	Located bool            // The source key of every row is kept beside it, so that one that turns out to be refused can be read again.
+	Note    json.RawMessage // What the reader decided; kept for whoever continues.
 }
 
 // Row is one accepted row to stage. Values are in the order of Job.Columns, in the text form of PostgreSQL, nil for
@@ -45,6 +49,7 @@ type Row struct {
 	Values [][]byte
 	Box    []float64
 	Order  []byte // Value of the order column, nil when there is none.
+	Origin string // Its key at the source; kept only where Job.Located.
 }
 
 // Refused is one rejected row to stage. Key is nil when the row has no usable key.
@@ -55,6 +60,14 @@ type Refused struct {
 	Hash    []byte // Digest of the raw row, to recognise it in the next run.
 	Sealed  []byte
 	Order   *string // Value of the order column, nil when it is NULL or there is none.
+	Origin  *string // Its key at the source, nil where it is not known.
+}
+
+// gone is a key that the source does not have any more, or not among the rows that count.
+type gone struct {
+	key    string
+	origin string
+	sure   bool
 }
 
 // Staging collects the rows of one run until they are merged or attached.
@@ -69,9 +82,14 @@ type Staging struct {
 	rows  Layout // The layout that will hold the rows.
 	table string // Quoted name of the table that is staged into.
 
+	note  json.RawMessage // Of the attempt that began, where its rows were kept.
+	mark  *string         // The highest watermark read so far.
+	swept *int64          // Keys of a sweep, nil without one.
+
 	next    int   // Number of the next chunk.
 	ordinal int64 // Accepted rows staged so far, for numbering a fill.
 	staged  int64 // Rows in staging when they were last found intact.
+	carried int64 // Rows of the layout before that an attach carried over.
 	resumed bool  // Earlier chunks of this run were kept.
 
 	chunk   chunk
@@ -82,11 +100,13 @@ type Staging struct {
 type chunk struct {
 	copy     bytes.Buffer
 	refused  []Refused
+	gone     []gone
 	sealed   int // Bytes of the refused rows.
 	sum      transform.Sum
 	read     int64
 	filtered int64
 	after    []string
+	mark     *string
 }
 
 // Open prepares staging for a run. When an earlier attempt of the same run left chunks, and resume is wanted, and the
@@ -127,6 +147,24 @@ func (s *Store) Open(ctx context.Context, job Job, resume bool) (*Staging, error
 		return nil, fmt.Errorf("opening staging: %w", err)
 	}
 	return st, nil
+}
+
+// Fills reports whether a run of the job would fill a new layout, for which it must read every row.
+func (s *Store) Fills(ctx context.Context, job Job) (bool, error) {
+	st := &Staging{store: s, job: job}
+	if err := s.widen(ctx, job); err != nil {
+		return false, fmt.Errorf("looking for the layout: %w", err)
+	}
+	err := s.db.InTx(ctx, func(tx *db.Tx) (err error) {
+		if st.head, err = lockHead(ctx, tx, job.Resource); err != nil {
+			return err
+		}
+		return st.place(ctx, tx)
+	})
+	if err != nil {
+		return false, fmt.Errorf("looking for the layout: %w", err)
+	}
+	return st.fill, nil
 }
 
 // setLimits bounds what a stopped process can hold: its locks go when the server ends its session.
@@ -190,7 +228,10 @@ func (st *Staging) adopt(ctx context.Context, tx pgx.Tx) error {
 	if err != nil || !equal {
 		return err
 	}
-	err = tx.QueryRow(ctx, "SELECT max(n) + 1, sum(rows)::bigint FROM store.chunk WHERE run = $1", st.job.Run).Scan(&st.next, &st.ordinal)
+	err = tx.QueryRow(ctx, `
+		SELECT max(n) + 1, sum(rows)::bigint, (SELECT note FROM store.staging WHERE run = $1), (SELECT part FROM store.staging WHERE run = $1),
+		       (SELECT mark FROM store.chunk WHERE run = $1 ORDER BY n DESC LIMIT 1)
+		FROM store.chunk WHERE run = $1`, st.job.Run).Scan(&st.next, &st.ordinal, &st.note, &st.job.Part, &st.mark)
 	if err != nil {
 		return fmt.Errorf("reading checkpoints: %w", err)
 	}
@@ -201,7 +242,7 @@ func (st *Staging) adopt(ctx context.Context, tx pgx.Tx) error {
 // mapping is the digest of what was asked for: the caller's mapping and the shape of the staged rows.
 func (st *Staging) mapping() []byte {
 	digest := sha256.New()
-	fmt.Fprintf(digest, "%d %q %t %v ", st.job.Version, st.job.Ordered, st.job.Compare, st.job.Columns)
+	fmt.Fprintf(digest, "%d %q %t %t %v ", st.job.Version, st.job.Ordered, st.job.Compare, st.located(), st.job.Columns)
 	digest.Write(st.job.Mapping)
 	return digest.Sum(nil)[:16]
 }
@@ -239,8 +280,8 @@ func (st *Staging) start(ctx context.Context, tx pgx.Tx) error {
 	if err := st.discard(ctx, tx); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, "INSERT INTO store.staging (run, resource, layout, fill, mapping) VALUES ($1, $2, $3, $4, $5)",
-		st.job.Run, st.job.Resource, st.rows.Number, st.fill, st.mapping())
+	_, err := tx.Exec(ctx, "INSERT INTO store.staging (run, resource, layout, fill, mapping, part, note) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+		st.job.Run, st.job.Resource, st.rows.Number, st.fill, st.mapping(), st.job.Part, st.job.Note)
 	if err != nil {
 		return fmt.Errorf("recording staging: %w", err)
 	}
@@ -268,6 +309,9 @@ func (st *Staging) start(ctx context.Context, tx pgx.Tx) error {
 		}
 		return nil
 	}
+	if st.located() {
+		ordered += `, _at text COLLATE "C" NOT NULL`
+	}
 	sql := fmt.Sprintf(`CREATE TABLE %s (_key text COLLATE "C" NOT NULL, _row bigint NOT NULL, _h1 bigint NOT NULL, _h2 bigint NOT NULL%s%s)`,
 		st.table, prefixed(", ", itemDefinitions(st.columns())), ordered)
 	if _, err := tx.Exec(ctx, sql); err != nil {
@@ -287,15 +331,20 @@ func (st *Staging) orderType() string {
 // discard removes everything this run staged, and what fillings of the resource left detached: the caller holds the writer
 // lease, so nobody fills them any more. A chunk that is still being written is waited for; later ones find no staging.
 func (st *Staging) discard(ctx context.Context, tx pgx.Tx) error {
-	for _, table := range []string{"staging", "chunk", "staged_reject"} {
-		if _, err := tx.Exec(ctx, "DELETE FROM store."+table+" WHERE run = $1", st.job.Run); err != nil {
-			return fmt.Errorf("emptying staging: %w", err)
-		}
-	}
-	if err := dropTables(ctx, tx, stagingName(st.job.Run)); err != nil {
+	if err := dropStaged(ctx, tx, st.job.Run); err != nil {
 		return err
 	}
 	return dropDetached(ctx, tx, st.job.Resource)
+}
+
+// dropStaged removes what a run staged, except a layout that it filled.
+func dropStaged(ctx context.Context, tx pgx.Tx, run uuid.UUID) error {
+	for _, table := range []string{"staging", "chunk", "staged_reject", "staged_gone"} {
+		if _, err := tx.Exec(ctx, "DELETE FROM store."+table+" WHERE run = $1", run); err != nil {
+			return fmt.Errorf("emptying staging: %w", err)
+		}
+	}
+	return dropTables(ctx, tx, stagingName(run), sweepName(run))
 }
 
 // dropDetached drops the tables of layouts that were never attached.
@@ -337,6 +386,13 @@ func (st *Staging) Resumed(ctx context.Context) (after []string, read int64, ok 
 	return after, read, true, nil
 }
 
+// Note returns what the attempt that began staging decided, and the highest watermark read until its rows were kept. Both are
+// nil when this attempt began.
+func (st *Staging) Note() (note json.RawMessage, mark *string) { return st.note, st.mark }
+
+// SetMark says what the highest watermark read so far is; the next checkpoint keeps it.
+func (st *Staging) SetMark(mark *string) { st.mark = mark }
+
 // Filling reports whether the rows go to a detached table that is attached, rather than merged.
 func (st *Staging) Filling() bool { return st.fill }
 
@@ -347,6 +403,10 @@ func (st *Staging) columns() []Column {
 	}
 	return st.job.Columns
 }
+
+// located reports whether the source key is staged beside each row. A filled table is the row table itself, which has no
+// place for it.
+func (st *Staging) located() bool { return st.job.Located && !st.fill && !st.job.Compare }
 
 // Append stages one accepted row.
 func (st *Staging) Append(r Row) {
@@ -386,6 +446,10 @@ func (st *Staging) Append(r Row) {
 	if st.job.Ordered != "" {
 		line = appendCell(line, r.Order)
 	}
+	if st.located() {
+		line = append(line, '\t')
+		line = transform.EncodeCopyText(line, []byte(r.Origin))
+	}
 	line = append(line, '\n')
 	buf.Write(line)
 	st.chunk.sum.Add(r.Hash)
@@ -413,9 +477,15 @@ func (st *Staging) Filter() {
 	st.chunk.filtered++
 }
 
+// Gone stages a key that a partial read found to be gone: filtered, marked as deleted, or named by a delete table. Unless it
+// is sure the source must be asked for the row first: see Unsure. It does not count as a row read.
+func (st *Staging) Gone(key, origin string, sure bool) {
+	st.chunk.gone = append(st.chunk.gone, gone{key: key, origin: origin, sure: sure})
+}
+
 // Full reports whether the chunk has reached its size and should be checkpointed.
 func (st *Staging) Full() bool {
-	return st.chunk.read >= chunkRows || st.chunk.copy.Len()+st.chunk.sealed >= chunkBytes || len(st.chunk.refused) >= chunkRows/4
+	return st.chunk.read >= chunkRows || st.chunk.copy.Len()+st.chunk.sealed >= chunkBytes || len(st.chunk.refused) >= chunkRows/4 || len(st.chunk.gone) >= chunkRows
 }
 
 // Checkpoint writes the chunk and its promise in one transaction, behind the caller's back: the caller reads on while it
@@ -426,7 +496,7 @@ func (st *Staging) Checkpoint(ctx context.Context, after []string) error {
 		return err
 	}
 	c := st.chunk
-	c.after = after
+	c.after, c.mark = after, st.mark
 	n := st.next
 	st.next++
 	st.chunk = chunk{}
@@ -458,6 +528,9 @@ func (st *Staging) copyTarget() string {
 	if st.job.Ordered != "" {
 		columns = append(columns, "_ord")
 	}
+	if st.located() {
+		columns = append(columns, "_at")
+	}
 	return st.table + " (" + strings.Join(columns, ", ") + ")"
 }
 
@@ -486,9 +559,12 @@ func (st *Staging) write(ctx context.Context, n int, c *chunk) error {
 		if err := copyRefused(ctx, tx, st.job.Run, c.refused); err != nil {
 			return err
 		}
+		if err := copyGone(ctx, tx, st.job.Run, c.gone); err != nil {
+			return err
+		}
 		hash := c.sum.Bytes()
-		_, err = tx.Exec(ctx, "INSERT INTO store.chunk (run, n, rows, hash, read, filtered, base, after) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-			st.job.Run, n, c.sum.Count, hash[:], c.read, c.filtered, st.head.Seq, c.after)
+		_, err = tx.Exec(ctx, "INSERT INTO store.chunk (run, n, rows, hash, read, filtered, base, after, mark) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+			st.job.Run, n, c.sum.Count, hash[:], c.read, c.filtered, st.head.Seq, c.after, c.mark)
 		if err != nil {
 			return fmt.Errorf("writing checkpoint: %w", err)
 		}
@@ -500,13 +576,25 @@ func copyRefused(ctx context.Context, tx pgx.Tx, run uuid.UUID, refused []Refuse
 	if len(refused) == 0 {
 		return nil
 	}
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"store", "staged_reject"}, []string{"run", "row_no", "key", "reasons", "row_hash", "sealed", "ord"},
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"store", "staged_reject"}, []string{"run", "row_no", "key", "reasons", "row_hash", "sealed", "ord", "origin"},
 		pgx.CopyFromSlice(len(refused), func(i int) ([]any, error) {
 			r := refused[i]
-			return []any{run, r.No, r.Key, r.Reasons, r.Hash, r.Sealed, r.Order}, nil
+			return []any{run, r.No, r.Key, r.Reasons, r.Hash, r.Sealed, r.Order, r.Origin}, nil
 		}))
 	if err != nil {
 		return fmt.Errorf("copying rejects: %w", err)
+	}
+	return nil
+}
+
+func copyGone(ctx context.Context, tx pgx.Tx, run uuid.UUID, found []gone) error {
+	if len(found) == 0 {
+		return nil
+	}
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"store", "staged_gone"}, []string{"run", "key", "origin", "sure"},
+		pgx.CopyFromSlice(len(found), func(i int) ([]any, error) { return []any{run, found[i].key, found[i].origin, found[i].sure}, nil }))
+	if err != nil {
+		return fmt.Errorf("copying keys that are gone: %w", err)
 	}
 	return nil
 }
