@@ -99,6 +99,8 @@ type Column struct {
 type SourceSchema struct {
 	Columns []Column `json:"columns"`
 	Key     []string `json:"key"`
+
+	Unique [][]string `json:"unique,omitempty"` // Columns of every unique key, Key first.
 }
 
 // Describe returns columns and key of one object.

@@ -229,9 +229,9 @@ func (st *Staging) adopt(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	err = tx.QueryRow(ctx, `
-		SELECT max(n) + 1, sum(rows)::bigint, (SELECT note FROM store.staging WHERE run = $1), (SELECT part FROM store.staging WHERE run = $1),
+		SELECT max(n) + 1, sum(rows)::bigint, (SELECT note FROM store.staging WHERE run = $1),
 		       (SELECT mark FROM store.chunk WHERE run = $1 ORDER BY n DESC LIMIT 1)
-		FROM store.chunk WHERE run = $1`, st.job.Run).Scan(&st.next, &st.ordinal, &st.note, &st.job.Part, &st.mark)
+		FROM store.chunk WHERE run = $1`, st.job.Run).Scan(&st.next, &st.ordinal, &st.note, &st.mark)
 	if err != nil {
 		return fmt.Errorf("reading checkpoints: %w", err)
 	}
@@ -242,7 +242,7 @@ func (st *Staging) adopt(ctx context.Context, tx pgx.Tx) error {
 // mapping is the digest of what was asked for: the caller's mapping and the shape of the staged rows.
 func (st *Staging) mapping() []byte {
 	digest := sha256.New()
-	fmt.Fprintf(digest, "%d %q %t %t %v ", st.job.Version, st.job.Ordered, st.job.Compare, st.located(), st.job.Columns)
+	fmt.Fprintf(digest, "%d %q %t %t %t %v ", st.job.Version, st.job.Ordered, st.job.Compare, st.located(), st.job.Part, st.job.Columns)
 	digest.Write(st.job.Mapping)
 	return digest.Sum(nil)[:16]
 }
