@@ -27,7 +27,7 @@ CREATE TABLE store.watermark (
 
 -- part: only what changed is staged, so that what is not staged says nothing. note is what the reader decided when it began;
 -- whoever continues follows it. mark is the highest watermark read so far.
-ALTER TABLE store.staging ADD COLUMN part boolean NOT NULL DEFAULT false, ADD COLUMN note jsonb, ADD COLUMN deferred boolean NOT NULL DEFAULT false;
+ALTER TABLE store.staging ADD COLUMN part boolean NOT NULL DEFAULT false, ADD COLUMN note jsonb;
 ALTER TABLE store.chunk ADD COLUMN mark text;
 
 -- Keys that a partial read says are gone: filtered, marked as deleted, or named by a delete table. The last ones are not sure
@@ -45,6 +45,9 @@ ALTER TABLE store.staged_reject ADD COLUMN origin text COLLATE "C";
 ALTER TABLE reject ADD COLUMN origin text COLLATE "C", ADD COLUMN closed_by uuid, ADD COLUMN note text NOT NULL DEFAULT '';
 CREATE INDEX reject_waived ON reject (resource_id, key) WHERE state = 'waived';
 
+-- What the merge leaves for the comparison, whoever makes it: {"extra_fine": true} when it carried no deletes.
+COMMENT ON COLUMN run.checkpoint IS 'written by the transaction that merges: what its comparison must know';
+
 -- How many rows the resource has, held ones included; NULL until the next merge.
 ALTER TABLE store.store_head ADD COLUMN rows bigint;
 
@@ -54,12 +57,13 @@ ALTER TABLE reconciliation ADD COLUMN part boolean NOT NULL DEFAULT false;
 -- +goose Down
 ALTER TABLE reconciliation DROP COLUMN part;
 ALTER TABLE store.store_head DROP COLUMN rows;
+COMMENT ON COLUMN run.checkpoint IS NULL;
 DROP INDEX reject_waived;
 ALTER TABLE reject DROP COLUMN note, DROP COLUMN closed_by, DROP COLUMN origin;
 ALTER TABLE store.staged_reject DROP COLUMN origin;
 DROP TABLE store.staged_gone;
 ALTER TABLE store.chunk DROP COLUMN mark;
-ALTER TABLE store.staging DROP COLUMN deferred, DROP COLUMN note, DROP COLUMN part;
+ALTER TABLE store.staging DROP COLUMN note, DROP COLUMN part;
 DROP TABLE store.watermark;
 UPDATE mount SET delete_rule = 'missing' WHERE delete_rule IN ('soft_delete', 'delete_table');
 ALTER TABLE mount DROP COLUMN deletes, DROP CONSTRAINT mount_delete_rule_check,

@@ -38,7 +38,7 @@ type MergeOptions struct {
 // that staging still holds what was checkpointed (ErrStagingLost). A fault "delete_guard" says that too much would be
 // deleted; its detail "deletes" is the number. ErrFenced says that another attempt took over.
 func (st *Staging) Commit(ctx context.Context, opt MergeOptions) (Result, error) {
-	result := Result{Run: st.job.Run, Token: st.job.Lease.Token}
+	result := Result{Run: st.job.Run, Token: st.job.Lease.Token, NoDeletes: !opt.CarryDeletes}
 	err := st.store.db.InTx(ctx, func(tx *db.Tx) error {
 		if err := setLimits(ctx, tx); err != nil {
 			return err
