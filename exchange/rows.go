@@ -96,9 +96,13 @@ func scanRun(row pgx.Row) (Run, error) {
 	return r, nil
 }
 
-// loadRun reads a run; lock is "" or "FOR UPDATE".
+// loadRun reads a run, wherever it lies; lock is "" or "FOR UPDATE". One in the history does not change any more, and is not
+// locked.
 func loadRun(ctx context.Context, q querier, id uuid.UUID, lock string) (Run, error) {
 	r, err := scanRun(q.QueryRow(ctx, "SELECT "+runColumns+" FROM run r WHERE r.id = $1 "+lock, id))
+	if db.NoRows(err) {
+		r, err = scanRun(q.QueryRow(ctx, "SELECT "+runColumns+" FROM run_history r WHERE r.id = $1", id))
+	}
 	if db.NoRows(err) {
 		return Run{}, notFound("run")
 	}
