@@ -25,9 +25,10 @@ CREATE TABLE store.watermark (
     run         uuid NOT NULL
 );
 
--- part: only what changed is staged, so that what is not staged says nothing. note is what the reader decided when it began;
--- whoever continues follows it. mark is the highest watermark read so far.
-ALTER TABLE store.staging ADD COLUMN part boolean NOT NULL DEFAULT false, ADD COLUMN note jsonb;
+-- part: only what changed is staged, so that what is not staged says nothing. note is what the reader decided when it began, and
+-- closing what it knew when it had read all and settled; whoever continues follows them. swept counts the keys of a sweep. mark is the highest watermark read so far.
+ALTER TABLE store.staging ADD COLUMN part boolean NOT NULL DEFAULT false, ADD COLUMN note jsonb,
+    ADD COLUMN closing jsonb, ADD COLUMN swept bigint;
 ALTER TABLE store.chunk ADD COLUMN mark text;
 
 -- Keys that a partial read says are gone: filtered, marked as deleted, or named by a delete table. The last ones are not sure
@@ -63,7 +64,7 @@ ALTER TABLE reject DROP COLUMN note, DROP COLUMN closed_by, DROP COLUMN origin;
 ALTER TABLE store.staged_reject DROP COLUMN origin;
 DROP TABLE store.staged_gone;
 ALTER TABLE store.chunk DROP COLUMN mark;
-ALTER TABLE store.staging DROP COLUMN note, DROP COLUMN part;
+ALTER TABLE store.staging DROP COLUMN swept, DROP COLUMN closing, DROP COLUMN note, DROP COLUMN part;
 DROP TABLE store.watermark;
 UPDATE mount SET delete_rule = 'missing' WHERE delete_rule IN ('soft_delete', 'delete_table');
 ALTER TABLE mount DROP COLUMN deletes, DROP CONSTRAINT mount_delete_rule_check,

@@ -101,32 +101,16 @@ func (c *Collect) Run(ctx context.Context) (Outcome, error) {
 		return Outcome{}, err
 	}
 	out := Outcome{Resumed: r.resumed, Part: r.Job.Part}
-	carry := c.CarryDeletes
-	switch {
-	case r.Job.Part:
-		if err := r.readRest(ctx); err != nil {
-			return Outcome{}, err
-		}
-	case r.resumed && carry:
-		confirmed, err := r.confirmMissing(ctx)
-		if err != nil {
-			return Outcome{}, newFailure(StageRead, SideSource, c.Object, err)
-		}
-		carry, out.DeletesDeferred = confirmed, !confirmed
-	}
-	mark, err := r.newMark(ctx, carry)
+	end, err := r.close(ctx)
 	if err != nil {
-		return Outcome{}, newFailure(StageRead, SideSource, c.Object, err)
+		return Outcome{}, err
 	}
-	r.observe(ctx, StageStage)
-	if err := r.staging.Settle(ctx, c.Seal); err != nil {
-		return Outcome{}, newFailure(StageStage, SideHub, c.Object, err)
-	}
+	out.DeletesDeferred = end.Deferred
 	if err := c.Continue(ctx); err != nil {
 		return Outcome{}, newFailure(StageStage, SideHub, c.Object, err)
 	}
 	r.observe(ctx, StageMerge)
-	result, err := r.merge(ctx, carry, mark)
+	result, err := r.merge(ctx, end)
 	if err != nil {
 		return Outcome{}, newFailure(StageMerge, SideHub, c.Object, err)
 	}
@@ -139,10 +123,52 @@ func (c *Collect) Run(ctx context.Context) (Outcome, error) {
 	return out, nil
 }
 
+// closing is what an attempt knows when it has read everything. It is kept with the settled rows, so that an attempt that follows
+// a death inside the merge reads nothing again.
+type closing struct {
+	Carry    bool        `json:"carry"`    // The merge carries deletes.
+	Deferred bool        `json:"deferred"` // It would, but missing keys could not be confirmed.
+	Mark     *store.Mark `json:"mark"`
+}
+
+// close reads what is left beside the rows, and settles.
+func (r *reader) close(ctx context.Context) (closing, error) {
+	end := closing{Carry: r.CarryDeletes}
+	if kept := r.staging.Closing(); kept != nil {
+		if err := json.Unmarshal(kept, &end); err != nil {
+			return closing{}, newFailure(StageStage, SideHub, r.Object, fmt.Errorf("decoding what was settled: %w", err))
+		}
+		return end, nil
+	}
+	switch {
+	case r.Job.Part:
+		if err := r.readRest(ctx); err != nil {
+			return closing{}, err
+		}
+	case r.resumed && end.Carry:
+		confirmed, err := r.confirmMissing(ctx)
+		if err != nil {
+			return closing{}, newFailure(StageRead, SideSource, r.Object, err)
+		}
+		end.Carry, end.Deferred = confirmed, !confirmed
+	}
+	var err error
+	if end.Mark, err = r.newMark(ctx, end.Carry); err != nil {
+		return closing{}, newFailure(StageRead, SideSource, r.Object, err)
+	}
+	kept, err := json.Marshal(end)
+	if err != nil {
+		return closing{}, newFailure(StageStage, SideHub, r.Object, fmt.Errorf("encoding what is settled: %w", err))
+	}
+	r.staging.SetClosing(kept)
+	r.observe(ctx, StageStage)
+	return end, newFailure(StageStage, SideHub, r.Object, r.staging.Settle(ctx, r.Seal))
+}
+
 // merge commits. When the commit itself fails nobody knows yet whether it happened: the marker is read first.
-func (r *reader) merge(ctx context.Context, carry bool, mark *store.Mark) (store.Result, error) {
+func (r *reader) merge(ctx context.Context, end closing) (store.Result, error) {
 	result, err := r.staging.Commit(ctx, store.MergeOptions{
-		CarryDeletes: carry, MayDelete: r.MayDelete, Mark: mark, BeforeFence: r.BeforeFence, AfterFence: r.AfterFence,
+		CarryDeletes: end.Carry, MayDelete: r.MayDelete, Mark: end.Mark, BeforeFence: r.BeforeFence, AfterFence: r.AfterFence,
 	})
 	if err == nil || errors.Is(err, store.ErrFenced) || fault.KindOf(err) != fault.Internal {
 		return result, err
@@ -294,7 +320,7 @@ func (r *reader) stage(ctx context.Context) error {
 	if err := r.planWindow(ctx); err != nil {
 		return err
 	}
-	staging, err := r.Store.Open(ctx, r.Job, r.Resume && r.keyCells != nil)
+	staging, err := r.Store.Open(ctx, r.Job, r.Resume)
 	if err != nil {
 		return newFailure(StageRead, SideHub, r.Object, err)
 	}
@@ -302,7 +328,17 @@ func (r *reader) stage(ctx context.Context) error {
 	if err := r.followWindow(); err != nil {
 		return newFailure(StageRead, SideHub, r.Object, err)
 	}
+	after, read, resumed, err := staging.Resumed(ctx)
+	if err != nil {
+		return newFailure(StageRead, SideHub, r.Object, err)
+	}
+	if resumed {
+		r.read, r.resumed = read, true
+	}
 	r.observe(ctx, StageRead)
+	if staging.Closing() != nil {
+		return nil
+	}
 	if err := r.sweep(ctx); err != nil {
 		return err
 	}
@@ -310,13 +346,8 @@ func (r *reader) stage(ctx context.Context) error {
 	for _, k := range r.keyCells {
 		request.OrderBy = append(request.OrderBy, r.columns[k])
 	}
-	after, read, resumed, err := staging.Resumed(ctx)
-	if err != nil {
-		return newFailure(StageRead, SideHub, r.Object, err)
-	}
 	if resumed {
-		request.After, r.read, r.resumed = after, read, true
-		r.observe(ctx, StageRead)
+		request.After = after
 	}
 	stream, err := r.Source.Read(ctx, request)
 	if err != nil {

@@ -46,6 +46,9 @@ func (st *Staging) Settle(ctx context.Context, seal func(row []byte) ([]byte, er
 		if err != nil {
 			return err
 		}
+		if _, err := tx.Exec(ctx, "UPDATE store.staging SET closing = $2, swept = $3 WHERE run = $1", st.job.Run, st.closing, st.swept); err != nil {
+			return fmt.Errorf("noting what was settled: %w", err)
+		}
 		return FenceTx(ctx, tx, st.job.Lease)
 	})
 	if err != nil {

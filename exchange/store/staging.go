@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -82,9 +83,10 @@ type Staging struct {
 	rows  Layout // The layout that will hold the rows.
 	table string // Quoted name of the table that is staged into.
 
-	note  json.RawMessage // Of the attempt that began, where its rows were kept.
-	mark  *string         // The highest watermark read so far.
-	swept *int64          // Keys of a sweep, nil without one.
+	note    json.RawMessage // Of the attempt that began, where its rows were kept.
+	closing json.RawMessage // Of the attempt that settled, where its rows were kept.
+	mark    *string         // The highest watermark read so far.
+	swept   *int64          // Keys of a sweep, nil without one.
 
 	next    int   // Number of the next chunk.
 	ordinal int64 // Accepted rows staged so far, for numbering a fill.
@@ -207,16 +209,18 @@ func stagingName(run uuid.UUID) string {
 	return qualified("s_" + strings.ReplaceAll(run.String(), "-", ""))
 }
 
-// adopt keeps the chunks of an earlier attempt when the staged rows still equal them. A lost table does not; one that was
-// already settled, whose place in the source is unknown, that was staged under another mapping, or whose head has moved
-// since, is not continued either: its rows would overwrite newer ones.
+// adopt keeps the chunks of an earlier attempt when the staged rows still equal them. A lost table does not; one whose place in
+// the source is unknown, that was staged under another mapping, or whose head has moved since, is not continued either: its
+// rows would overwrite newer ones. Rows that are settled need no place: nothing is left to read.
 func (st *Staging) adopt(ctx context.Context, tx pgx.Tx) error {
 	var exists bool
 	err := tx.QueryRow(ctx, `
 		SELECT to_regclass($1) IS NOT NULL
 		   AND EXISTS (SELECT 1 FROM store.staging WHERE run = $2 AND layout = $4 AND fill = $5 AND mapping = $6)
 		   AND EXISTS (SELECT 1 FROM store.chunk WHERE run = $2)
-		   AND NOT EXISTS (SELECT 1 FROM store.chunk WHERE run = $2 AND (n < 0 OR base <> $3 OR after IS NULL))`,
+		   AND NOT EXISTS (SELECT 1 FROM store.chunk WHERE run = $2 AND base <> $3)
+		   AND CASE WHEN EXISTS (SELECT 1 FROM store.chunk WHERE run = $2 AND n < 0) THEN EXISTS (SELECT 1 FROM store.staging WHERE run = $2 AND closing IS NOT NULL)
+		       ELSE NOT EXISTS (SELECT 1 FROM store.chunk WHERE run = $2 AND after IS NULL) END`,
 		st.table, st.job.Run, st.head.Seq, st.rows.Number, st.fill, st.mapping()).Scan(&exists)
 	if err != nil {
 		return fmt.Errorf("looking for staged rows: %w", err)
@@ -230,10 +234,17 @@ func (st *Staging) adopt(ctx context.Context, tx pgx.Tx) error {
 	}
 	err = tx.QueryRow(ctx, `
 		SELECT max(n) + 1, sum(rows)::bigint, (SELECT note FROM store.staging WHERE run = $1),
-		       (SELECT mark FROM store.chunk WHERE run = $1 ORDER BY n DESC LIMIT 1)
-		FROM store.chunk WHERE run = $1`, st.job.Run).Scan(&st.next, &st.ordinal, &st.note, &st.mark)
+		       (SELECT mark FROM store.chunk WHERE run = $1 ORDER BY n DESC LIMIT 1), (SELECT closing FROM store.staging WHERE run = $1),
+		       (SELECT swept FROM store.staging WHERE run = $1)
+		FROM store.chunk WHERE run = $1`, st.job.Run).Scan(&st.next, &st.ordinal, &st.note, &st.mark, &st.closing, &st.swept)
 	if err != nil {
 		return fmt.Errorf("reading checkpoints: %w", err)
+	}
+	if err := st.sweepIntact(ctx, tx); errors.Is(err, ErrStagingLost) {
+		st.next, st.ordinal, st.note, st.mark, st.closing, st.swept = 0, 0, nil, nil, nil, nil
+		return nil
+	} else if err != nil {
+		return err
 	}
 	st.resumed = true
 	return nil
@@ -389,6 +400,12 @@ func (st *Staging) Resumed(ctx context.Context) (after []string, read int64, ok 
 // Note returns what the attempt that began staging decided, and the highest watermark read until its rows were kept. Both are
 // nil when this attempt began.
 func (st *Staging) Note() (note json.RawMessage, mark *string) { return st.note, st.mark }
+
+// Closing returns what the attempt knew that settled the rows, nil when they are not settled: then reading goes on.
+func (st *Staging) Closing() json.RawMessage { return st.closing }
+
+// SetClosing says what whoever continues must know once the rows are settled; Settle keeps it.
+func (st *Staging) SetClosing(closing json.RawMessage) { st.closing = closing }
 
 // SetMark says what the highest watermark read so far is; the next checkpoint keeps it.
 func (st *Staging) SetMark(mark *string) { st.mark = mark }
