@@ -31,16 +31,17 @@ func (c *serveCommand) Run(t *terminal) error {
 		return err
 	}
 	defer p.Close()
-	empty, err := p.Identity.NeedsSetup(t.ctx)
+	link, err := p.SetupLink(t.ctx)
 	if err != nil {
 		return err
 	}
 	go func() {
 		<-p.Ready()
 		fmt.Fprintf(t.out, "listening on %s\n", p.URL())
-		if empty {
-			fmt.Fprintln(t.out, "This hub has no users yet. In another terminal, with the same --data-dir or --database-url, run:")
-			fmt.Fprintln(t.out, "  shuqiao setup --name 示例市数据局 --uscc <credit code> --division <6 digits> --level city")
+		if link != "" {
+			fmt.Fprintln(t.out, "This hub is not set up and refuses everything else. Open this link, which works once and for 24 hours, or run shuqiao setup:")
+			fmt.Fprintln(t.out, "  "+link)
+			log.Warn("this hub is not set up; the link works once and for 24 hours", "setup_link", link)
 		}
 	}()
 	return p.Run(t.ctx)

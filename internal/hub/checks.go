@@ -24,6 +24,16 @@ func (p *Program) checks() []api.Check {
 			}
 			return nil
 		}},
+		{Name: "setup", Run: func(ctx context.Context) error {
+			empty, err := p.Identity.NeedsSetup(ctx)
+			switch {
+			case err != nil:
+				return errors.New("whether the hub is set up cannot be read")
+			case empty:
+				return errors.New("the hub is not set up: open the setup link that its start printed, or run shuqiao setup")
+			}
+			return nil
+		}},
 		{Name: "sealer", Run: func(ctx context.Context) error {
 			age, err := p.sealer.Late(ctx)
 			if err != nil {
