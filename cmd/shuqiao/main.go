@@ -34,6 +34,8 @@ type commands struct {
 	Setup   setupCommand   `cmd:"" help:"Create the sharing authority and the first accounts of an empty hub."`
 	Migrate migrateCommand `cmd:"" help:"Change or show the database schema."`
 	Audit   auditCommand   `cmd:"" help:"Check the evidence."`
+	Doctor  doctorCommand  `cmd:"" help:"Look at this machine and the database: what is wrong, why, and how it is mended."`
+	Config  configCommand  `cmd:"" help:"Print the settings in force, or a sample of all."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

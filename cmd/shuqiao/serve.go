@@ -14,15 +14,20 @@ type serveCommand struct {
 	NodeTakeover string `name:"node-takeover" help:"How long a node may be silent before others take over its runs." placeholder:"DURATION"`
 }
 
-// Run serves until the context ends. The line "listening on <url>" on standard output says that it serves.
-func (c *serveCommand) Run(t *terminal) error {
+// given returns the flags that were given, by their names in the table of options.
+func (c *serveCommand) given() map[string]string {
 	flags := c.flags()
 	for key, value := range given(map[string]string{
 		"listen": c.Listen, "role": c.Role, "workers": c.Workers, "node-takeover": c.NodeTakeover,
 	}) {
 		flags[key] = value
 	}
-	cfg, log, err := t.load(flags)
+	return flags
+}
+
+// Run serves until the context ends. The line "listening on <url>" on standard output says that it serves.
+func (c *serveCommand) Run(t *terminal) error {
+	cfg, log, err := t.load(c.given())
 	if err != nil {
 		return err
 	}
