@@ -32,9 +32,6 @@ type Options struct {
 	Clock func() time.Time // nil means time.Now.
 }
 
-// firstUsers are the names of the accounts that a setup makes; each is its role's.
-var firstUsers = [...]string{"system_admin", "security_admin", "auditor", "platform_operator"}
-
 // story is one telling.
 type story struct {
 	Options
