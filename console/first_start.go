@@ -93,9 +93,14 @@ func (c *console) setUp(w http.ResponseWriter, r *http.Request) {
 		Name: v.field("name"), NameEN: v.field("name_en"), USCC: v.field("uscc"), DivisionCode: v.field("division_code"), Level: v.field("level"),
 	}
 	request := identity.SetupRequest{Authority: page.Authority}
+	var differ []fault.Field
 	for _, role := range firstRoles() {
 		a := identity.Account{
 			Username: v.field(role + ".username"), DisplayName: v.field(role + ".display_name"), Password: secret.Secret(r.PostFormValue(role + ".password")),
+		}
+		// A slip of the finger would lock an administrator out of a hub that cannot be set up again.
+		if r.PostFormValue(role+".again") != a.Password.Reveal() {
+			differ = append(differ, fault.Field{Name: role + ".password", Code: "differs", Message: "type the same password twice"})
 		}
 		page.Accounts = append(page.Accounts, firstAccount{
 			Role: role, Username: a.Username, DisplayName: a.DisplayName, Optional: role == "platform_operator",
@@ -111,7 +116,13 @@ func (c *console) setUp(w http.ResponseWriter, r *http.Request) {
 			request.PlatformOperator = a
 		}
 	}
-	_, err := c.Identity.SetupByToken(r.Context(), page.Token, request)
+	err := c.Identity.CheckSetupToken(r.Context(), page.Token)
+	if err == nil {
+		err = fault.InvalidFields(differ)
+	}
+	if err == nil {
+		_, err = c.Identity.SetupByToken(r.Context(), page.Token, request)
+	}
 	if err != nil {
 		c.drawSetup(v, http.StatusOK, page, err)
 		return

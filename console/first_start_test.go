@@ -59,9 +59,11 @@ func TestFirstStart(t *testing.T) {
 		form.Set(role+".username", role)
 		form.Set(role+".display_name", "示例人员")
 		form.Set(role+".password", hubtest.Password)
+		form.Set(role+".again", hubtest.Password)
 	}
 	form.Set("auditor.username", "system_admin")
 	form.Set("auditor.password", "Kurz-1")
+	form.Set("auditor.again", "Kurz-1")
 	status, page = post(form)
 	if status != http.StatusUnprocessableEntity || !strings.Contains(page, "示例市数据局&lt;b&gt;") || strings.Contains(page, hubtest.Password) {
 		t.Errorf("wrong fields: got %d\n%s", status, page)
@@ -75,6 +77,10 @@ func TestFirstStart(t *testing.T) {
 	form.Set("uscc", hubtest.USCC(0))
 	form.Set("auditor.username", "auditor")
 	form.Set("auditor.password", hubtest.Password)
+	if status, page = post(form); status != http.StatusUnprocessableEntity || !strings.Contains(page, "两次输入的密码不一致") {
+		t.Errorf("two passwords: got %d\n%s", status, page)
+	}
+	form.Set("auditor.again", hubtest.Password)
 	if status, page = post(form); status != http.StatusOK || !strings.Contains(page, `id="sign-in"`) || !strings.Contains(page, "平台已完成初始化") {
 		t.Fatalf("setting up: got %d\n%s", status, page)
 	}
