@@ -7,7 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/shuqiao/shuqiao/audit"
+	"github.com/shuqiao/shuqiao/internal/config"
 	"github.com/shuqiao/shuqiao/internal/pgtest"
 )
 
@@ -64,6 +67,25 @@ func TestConfigCommand(t *testing.T) {
 		code := run(t.Context(), c.args, environ, &out, &errOut)
 		if said := out.String() + errOut.String(); code != c.want || !strings.Contains(said, c.says) || strings.Contains(said, "SECRET") {
 			t.Errorf("%v: exit code %d\n%s", c.args, code, said)
+		}
+	}
+}
+
+// Every option is a flag of serve and reaches the settings, as docs/configuration.md says.
+func TestEveryOptionIsAFlag(t *testing.T) {
+	t.Parallel()
+	for _, o := range config.Options() {
+		var cli commands
+		parser, err := kong.New(&cli, kong.Exit(func(int) {}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := parser.Parse([]string{"serve", "--" + o.Key + "=x"}); err != nil {
+			t.Errorf("serve has no flag --%s: %v", o.Key, err)
+			continue
+		}
+		if got := cli.Serve.given()[o.Key]; got != "x" {
+			t.Errorf("--%s does not reach the settings: add it to serveCommand.given", o.Key)
 		}
 	}
 }

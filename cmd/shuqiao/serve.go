@@ -12,6 +12,8 @@ type serveCommand struct {
 	Role         string `help:"What this node does: all, api or worker." placeholder:"ROLE"`
 	Workers      string `help:"How many runs this node carries out at the same time." placeholder:"N"`
 	NodeTakeover string `name:"node-takeover" help:"How long a node may be silent before others take over its runs." placeholder:"DURATION"`
+	BodyLimit    string `name:"body-limit" help:"Largest request body, in bytes, KiB or MiB." placeholder:"SIZE"`
+	TimeZone     string `name:"time-zone" help:"IANA time zone of schedules, working days and shown times." placeholder:"ZONE"`
 }
 
 // given returns the flags that were given, by their names in the table of options.
@@ -19,6 +21,7 @@ func (c *serveCommand) given() map[string]string {
 	flags := c.flags()
 	for key, value := range given(map[string]string{
 		"listen": c.Listen, "role": c.Role, "workers": c.Workers, "node-takeover": c.NodeTakeover,
+		"body-limit": c.BodyLimit, "time-zone": c.TimeZone,
 	}) {
 		flags[key] = value
 	}
