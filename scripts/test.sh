@@ -25,6 +25,7 @@ export SHUQIAO_TEST_BINARY SHUQIAO_TEST_FIGURES
 walk=
 if [ "$*" = ./... ]; then
 	walked=$(mktemp)
+	trap 'kill "$walk" 2>/dev/null || true' EXIT # Ctrl-C reaches no background job.
 	scripts/walk.sh >"$walked" 2>&1 &
 	walk=$!
 fi
@@ -33,6 +34,7 @@ code=0
 bin/withpg "$GO" test "${race[@]}" -timeout 15m "$@" || code=$?
 if [ -n "$walk" ]; then
 	wait "$walk" || { echo "==> the browser test FAILED"; code=1; }
+	trap - EXIT
 	cat "$walked"
 	rm -f "$walked"
 fi
