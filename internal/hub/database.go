@@ -98,7 +98,7 @@ func Migrate(ctx context.Context, d *db.DB, private bool) error {
 	case errors.Is(err, migrations.ErrNewerSchema):
 		return environment("schema_newer", err)
 	case errors.Is(err, migrations.ErrOlderSchema):
-		return environment("schema_older", err)
+		return environment("schema_older", fmt.Errorf("%w; back the database up, stop the older nodes, then run: shuqiao migrate up", err))
 	case err != nil:
 		return fmt.Errorf("migrating: %w", err)
 	}
