@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -224,14 +225,21 @@ func TestStatusOnlyReads(t *testing.T) {
 	}
 }
 
+// addedRules are the rules of the default policy that migrations behind the first release add.
+var addedRules = []string{"dept-admin-reject-waive"}
+
 // contents returns a digest of the rows of each table of the control plane, over the columns that the schema of the first
-// release gave it.
+// release gave it, without the rules that were added since.
 func contents(t *testing.T, db *sql.DB, columns map[string]string) map[string]string {
 	t.Helper()
 	digests := make(map[string]string, len(columns))
 	for table, list := range columns {
 		var digest string
-		query := fmt.Sprintf("SELECT count(*) || ' ' || coalesce(md5(string_agg(r::text, E'\\n' ORDER BY r::text COLLATE \"C\")), '') FROM (SELECT %s FROM %s) r", list, table)
+		from := table
+		if table == "public.policy_rule" {
+			from += " WHERE id NOT IN ('" + strings.Join(addedRules, "', '") + "')"
+		}
+		query := fmt.Sprintf("SELECT count(*) || ' ' || coalesce(md5(string_agg(r::text, E'\\n' ORDER BY r::text COLLATE \"C\")), '') FROM (SELECT %s FROM %s) r", list, from)
 		if err := db.QueryRowContext(t.Context(), query).Scan(&digest); err != nil {
 			t.Fatalf("reading %s: %v", table, err)
 		}
