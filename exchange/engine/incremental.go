@@ -217,7 +217,7 @@ func (r *reader) planWindow(ctx context.Context) error {
 	if d.Part {
 		d.Before = before
 		every := r.Incremental.SweepEvery
-		d.Sweep = every > 0 && (before.SweptAt == nil || !before.SweptAt.Add(every).After(pending.Now))
+		d.Sweep = every > 0 && (before.SweptFor == nil || *before.SweptFor >= every)
 	}
 	return hub(r.decide(d))
 }

@@ -21,25 +21,32 @@ type Mark struct {
 	// watermark only when everything that was open then is over.
 	Seen    *string
 	SeenAt  *time.Time
-	Deletes *string    // Watermark of the delete table.
-	SweptAt *time.Time // When all keys were last compared, by a sweep or by a full read.
-	ReadAt  time.Time  // When the last run that wrote this merged; the database's clock.
-	Swept   bool       // Only to write: this run compared all keys.
+	Deletes *string // Watermark of the delete table.
+	// SweptFor is how long ago all keys were last compared, by a sweep or by a full read; nil: never. By the database's clock, as
+	// is ReadAt, when the last run that wrote this merged.
+	SweptFor *time.Duration
+	ReadAt   time.Time
+	Swept    bool // Only to write: this run compared all keys.
 }
 
 // ReadMark returns where a task has come to, and false when it has not, or when what it knew is of another incarnation of the
 // store: every row must be read then.
 func (s *Store) ReadMark(ctx context.Context, task uuid.UUID) (Mark, bool, error) {
 	var m Mark
+	var swept *float64
 	err := s.db.Pool.QueryRow(ctx, `
-		SELECT w.plan, w.watermark, w.overlap, w.seen, w.seen_at, w.deletes, w.swept_at, w.read_at
+		SELECT w.plan, w.watermark, w.overlap, w.seen, w.seen_at, w.deletes, extract(epoch FROM clock_timestamp() - w.swept_at)::float8, w.read_at
 		FROM store.watermark w JOIN store.store_head h ON h.resource = w.resource AND h.incarnation = w.incarnation WHERE w.task = $1`, task).
-		Scan(&m.Plan, &m.Watermark, &m.Overlap, &m.Seen, &m.SeenAt, &m.Deletes, &m.SweptAt, &m.ReadAt)
+		Scan(&m.Plan, &m.Watermark, &m.Overlap, &m.Seen, &m.SeenAt, &m.Deletes, &swept, &m.ReadAt)
 	if db.NoRows(err) {
 		return Mark{}, false, nil
 	}
 	if err != nil {
 		return Mark{}, false, fmt.Errorf("reading the watermark: %w", err)
+	}
+	if swept != nil {
+		ago := time.Duration(*swept * float64(time.Second))
+		m.SweptFor = &ago
 	}
 	return m, true, nil
 }
