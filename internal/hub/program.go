@@ -131,6 +131,9 @@ func Open(ctx context.Context, opt Options) (_ *Program, err error) {
 	if err := Migrate(ctx, p.DB, private); err != nil {
 		return nil, err
 	}
+	if err := noticeOrigin(ctx, p.DB, p.log); err != nil {
+		return nil, err
+	}
 	if err := p.wire(ctx, incarnation); err != nil {
 		return nil, err
 	}
