@@ -34,6 +34,11 @@ type commands struct {
 	Setup   setupCommand   `cmd:"" help:"Create the sharing authority and the first four accounts of an empty hub."`
 	Migrate migrateCommand `cmd:"" help:"Change or show the database schema."`
 	Audit   auditCommand   `cmd:"" help:"Check the evidence."`
+	Backup  backupCommand  `cmd:"" help:"Write the hub into one encrypted file."`
+	Restore restoreCommand `cmd:"" help:"Put a hub back from a backup, into an empty data folder."`
+
+	RestoreMark restoreMarkCommand `cmd:"" name:"restore-mark" help:"Say that the database was restored by other means: cursors begin anew, grants wait for confirmation."`
+
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

@@ -108,7 +108,7 @@ func Migrate(ctx context.Context, d *db.DB, private bool) error {
 // subjectKey returns the key of the tokens by which evidence knows row keys: random bytes, made once for all nodes and kept
 // sealed, so that it outlives rotations of the key ring.
 func subjectKey(ctx context.Context, d *db.DB, keyring *secret.Keyring) ([]byte, error) {
-	const name = "subject_key"
+	const name = subjectKeyName
 	fresh := make([]byte, 32)
 	_, _ = rand.Read(fresh)
 	sealed, err := keyring.Seal("hub_secret", fresh, []byte(name))

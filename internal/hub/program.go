@@ -109,6 +109,9 @@ func Open(ctx context.Context, opt Options) (_ *Program, err error) {
 	if p.lock, err = pglocal.Lock(p.dir); err != nil {
 		return nil, privateFault(err)
 	}
+	if err := checkComplete(p.dir); err != nil {
+		return nil, err
+	}
 	// The port first: nothing is started for a node that cannot be reached.
 	if p.listener == nil {
 		if p.listener, err = listen(ctx, opt.Config.Listen); err != nil {
