@@ -71,12 +71,10 @@ func Restore(ctx context.Context, opt RestoreOptions) (_ Restored, err error) {
 	if opt.Config.DatabaseURL != "" {
 		r.url = opt.Config.DatabaseURL.Reveal()
 	} else {
-		cluster, url, err := startPrivate(ctx, dir, lock, opt.Log)
-		if err != nil {
+		if r.cluster, r.url, err = startPrivate(ctx, dir, lock, opt.Log); err != nil {
 			return Restored{}, err
 		}
-		defer func() { err = errors.Join(err, cluster.Close()) }()
-		r.url = url
+		defer func() { err = errors.Join(err, r.cluster.Close()) }()
 	}
 	done, err := r.run(ctx)
 	if err != nil {
@@ -131,9 +129,11 @@ func checkComplete(dir string) error {
 	return fault.New(fault.Unavailable, "restore_incomplete", "a restore into this data folder did not end well; remove the folder and restore again")
 }
 
+// restoring is a restore into a folder and a database that are known to be empty.
 type restoring struct {
 	opt      RestoreOptions
 	dir, url string
+	cluster  *pglocal.Cluster // nil where a database was named.
 }
 
 func (r restoring) run(ctx context.Context) (Restored, error) {
@@ -168,12 +168,8 @@ func (r restoring) run(ctx context.Context) (Restored, error) {
 		return Restored{}, err
 	}
 	defer d.Close()
-	// Rights do not travel with a dump, and an older backup is brought up to this program.
-	if err := protect(ctx, d); err != nil {
+	if err := r.arrange(ctx, d); err != nil {
 		return Restored{}, err
-	}
-	if err := migrations.Up(ctx, d.SQL()); err != nil {
-		return Restored{}, fmt.Errorf("migrating: %w", err)
 	}
 	keyring, err := secret.OpenKeyring(r.dir)
 	if err != nil {
@@ -193,6 +189,21 @@ func (r restoring) run(ctx context.Context) (Restored, error) {
 		return Restored{}, environment("data_folder", err)
 	}
 	return done, syncFolder(r.dir)
+}
+
+// arrange gives the database its rights, which do not travel with a dump, and brings an older one up to this program.
+func (r restoring) arrange(ctx context.Context, d *db.DB) error {
+	if r.cluster != nil {
+		_, err := arrange(ctx, r.cluster)
+		return err
+	}
+	if err := protect(ctx, d); err != nil {
+		return err
+	}
+	if err := migrations.Up(ctx, d.SQL()); err != nil {
+		return fmt.Errorf("migrating: %w", err)
+	}
+	return nil
 }
 
 // place writes a file of the archive into the data folder, whole or not at all.
