@@ -22,6 +22,8 @@ BEGIN
     -- Whoever writes holds a lock on usage first and on the partition then; taking only the partition's here cannot deadlock.
     LOCK TABLE usage_other IN ACCESS EXCLUSIVE MODE;
     EXECUTE format('WITH moved AS (DELETE FROM usage_other WHERE at >= %L AND at < %L RETURNING *) INSERT INTO %I SELECT * FROM moved', since, until, name);
+    -- The caller reads usage by its name; a backup that it makes reads each partition by its own.
+    EXECUTE format('GRANT SELECT ON %I TO %I', name, session_user);
     EXECUTE format('ALTER TABLE usage ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name, since, until);
 END
 $$;

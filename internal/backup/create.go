@@ -69,7 +69,7 @@ func Create(ctx context.Context, opt Options) (Report, error) {
 		if err == nil || !dumping || attempt == attempts || ctx.Err() != nil {
 			return report, err
 		}
-		opt.Log.WarnContext(ctx, "the database changed its tables meanwhile; the backup begins again", "error", err)
+		opt.Log.WarnContext(ctx, "pg_dump failed, perhaps because a table was dropped meanwhile; the backup begins again", "error", err)
 	}
 }
 

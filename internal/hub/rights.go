@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 
@@ -31,8 +32,8 @@ func protect(ctx context.Context, d *db.DB) error {
 }
 
 // Grant gives a role the rights that the hub's own sessions need, and no more: to read and write rows, to make tables of rows
-// in schema store, and to add evidence but not to change it. The caller owns the tables.
-func Grant(ctx context.Context, conn *pgx.Conn, role string) error {
+// in schema store, and to add evidence but not to change it. d connects as the role that the tables belong to.
+func Grant(ctx context.Context, d *sql.DB, role string) error {
 	to := pgx.Identifier{role}.Sanitize()
 	for _, statement := range []string{
 		"GRANT USAGE ON SCHEMA public, store TO " + to,
@@ -45,18 +46,24 @@ func Grant(ctx context.Context, conn *pgx.Conn, role string) error {
 		"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO " + to,
 		grantStore(to),
 	} {
-		if _, err := conn.Exec(ctx, statement); err != nil {
+		if _, err := d.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("granting the hub's rights (%.60s): %w", statement, err)
 		}
 	}
 	return nil
 }
 
-// grantStore gives the rights on the store's own tables one by one: the tables of rows belong to whoever made them.
+// grantStore gives the rights on the store's own tables, and tables of rows, which a restore made, to the role whose sessions
+// alter and drop them.
 func grantStore(to string) string {
-	return `DO $$ DECLARE t regclass; BEGIN
-		FOR t IN SELECT oid FROM pg_class WHERE relnamespace = 'store'::regnamespace AND relkind IN ('r', 'p') AND relowner = current_user::regrole LOOP
-			EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %s', t, ` + literal(to) + `);
+	return `DO $$ DECLARE t record; BEGIN
+		FOR t IN SELECT oid::regclass AS name, relname ~ '^[rs]_[0-9a-f]' AS rows FROM pg_class
+			WHERE relnamespace = 'store'::regnamespace AND relkind IN ('r', 'p') AND relowner = current_user::regrole LOOP
+			IF t.rows THEN
+				EXECUTE format('ALTER TABLE %s OWNER TO %s', t.name, ` + literal(to) + `);
+			ELSE
+				EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %s', t.name, ` + literal(to) + `);
+			END IF;
 		END LOOP; END $$`
 }
 
@@ -86,10 +93,7 @@ func arrange(ctx context.Context, cluster *pglocal.Cluster) (string, error) {
 	if err := Migrate(ctx, owner, true); err != nil {
 		return "", err
 	}
-	if _, err := conn.Exec(ctx, "SET ROLE "+ownerRole); err != nil {
-		return "", fmt.Errorf("becoming the owner: %w", err)
-	}
-	if err := Grant(ctx, conn, appRole); err != nil {
+	if err := Grant(ctx, owner.SQL(), appRole); err != nil {
 		return "", err
 	}
 	return cluster.RoleURL(database, appRole, password), nil
