@@ -261,10 +261,13 @@ func (j *joined) Read(b []byte) (int, error) {
 	for {
 		if j.current {
 			n, err := j.r.tar.Read(b)
-			if n > 0 || !errors.Is(err, io.EOF) {
+			if err == nil || !errors.Is(err, io.EOF) {
 				return n, err
 			}
 			j.current = false
+			if n > 0 { // The last bytes of a piece may come with its end.
+				return n, nil
+			}
 		}
 		if err := j.r.advance(); err != nil {
 			return 0, err
