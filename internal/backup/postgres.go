@@ -136,7 +136,7 @@ func openSnapshot(ctx context.Context, database string) (_ *snapshot, err error)
 	}
 	s.m.CreatedAt = s.m.CreatedAt.UTC()
 	err = s.tx.QueryRow(ctx, `
-		SELECT (SELECT max(version_id) FROM goose_db_version WHERE is_applied), (SELECT n FROM policy_head), (SELECT count(*) FROM leaf)`).
+		SELECT (SELECT max(version_id) FROM goose_db_version WHERE is_applied), (SELECT n FROM policy_head), (SELECT coalesce(max(leaf) + 1, 0) FROM leaf)`).
 		Scan(&s.m.Schema, &s.m.PolicyN, &s.m.Sealed)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "no_hub", "this database is not a hub's; start the hub once, or name its database").Wrap(err)

@@ -85,16 +85,24 @@ func noticeOrigin(ctx context.Context, d *db.DB, log *slog.Logger) error {
 }
 
 // readOrigin returns which PostgreSQL serves and which one is noted, the zero origin where none is. Of two callers one waits
-// for the other.
+// for the other. A service that keeps the identity of its clusters to itself is known by its timeline only.
 func readOrigin(ctx context.Context, tx *db.Tx) (now, noted origin, err error) {
 	if _, err := tx.Exec(ctx, "LOCK TABLE hub_origin IN SHARE ROW EXCLUSIVE MODE"); err != nil {
 		return now, noted, fmt.Errorf("locking the origin: %w", err)
 	}
+	identity := "'unknown'"
+	var may bool
+	if err := tx.QueryRow(ctx, "SELECT has_function_privilege('pg_control_system()', 'EXECUTE')").Scan(&may); err != nil {
+		return now, noted, fmt.Errorf("asking for the hub's rights: %w", err)
+	}
+	if may {
+		identity = "(SELECT system_identifier::text FROM pg_control_system())"
+	}
 	// A file of the log bears its timeline in its first eight digits; the control file would lag behind a promotion.
 	err = tx.QueryRow(ctx, `
-		SELECT s.system_identifier::text, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint,
-			coalesce((SELECT system_identifier FROM hub_origin), ''), coalesce((SELECT timeline FROM hub_origin), 0)
-		FROM pg_control_system() s`).Scan(&now.system, &now.timeline, &noted.system, &noted.timeline)
+		SELECT `+identity+`, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint,
+			coalesce((SELECT system_identifier FROM hub_origin), ''), coalesce((SELECT timeline FROM hub_origin), 0)`).
+		Scan(&now.system, &now.timeline, &noted.system, &noted.timeline)
 	if err != nil {
 		return now, noted, fmt.Errorf("asking the database who it is: %w", err)
 	}
@@ -139,7 +147,7 @@ func mark(ctx context.Context, tx *db.Tx, now origin, cause string) (done Marked
 	// The size of the log says up to which leaf it is that of the backup: checkpoints beyond it, kept elsewhere, belong to what
 	// was lost.
 	var leaves int64
-	if err := tx.QueryRow(ctx, "SELECT count(*) FROM leaf").Scan(&leaves); err != nil {
+	if err := tx.QueryRow(ctx, "SELECT coalesce(max(leaf) + 1, 0) FROM leaf").Scan(&leaves); err != nil {
 		return done, fmt.Errorf("counting sealed events: %w", err)
 	}
 	return done, record(ctx, tx, cause, map[string]any{
