@@ -1,6 +1,6 @@
 -- The roles of a hub on a PostgreSQL of your own (SHUQIAO_DATABASE_URL). Run once as superuser:
 --
---   psql -v owner_password=… -v app_password=… -f deploy/roles.sql postgres
+--   OWNER_PASSWORD=… APP_PASSWORD=… psql -f deploy/roles.sql postgres
 --
 -- Then, at the first start and at each upgrade:
 --
@@ -12,6 +12,8 @@
 -- shuqiao_app; a backup is restored as shuqiao_owner into an empty database, followed by "migrate up … --grant-to shuqiao_app".
 
 \set ON_ERROR_STOP on
+\getenv owner_password OWNER_PASSWORD
+\getenv app_password APP_PASSWORD
 
 CREATE ROLE shuqiao_owner LOGIN PASSWORD :'owner_password' NOSUPERUSER NOCREATEDB NOCREATEROLE;
 CREATE ROLE shuqiao_app LOGIN PASSWORD :'app_password' NOSUPERUSER NOCREATEDB NOCREATEROLE;
