@@ -24,20 +24,17 @@ func firstOf(path string) string {
 	return first
 }
 
-// subjectKeyName is the name of the sealed key of subject tokens.
-const subjectKeyName = "subject_key"
-
 // opens reports whether the key ring is the one that sealed the database's secrets; a database that holds none opens with any.
 func opens(ctx context.Context, d *db.DB, keyring *secret.Keyring) error {
 	var sealed []byte
-	err := d.Pool.QueryRow(ctx, "SELECT sealed FROM hub_secret WHERE name = $1", subjectKeyName).Scan(&sealed)
+	err := d.Pool.QueryRow(ctx, "SELECT sealed FROM hub_secret WHERE name = $1", SubjectKeyName).Scan(&sealed)
 	if db.NoRows(err) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("reading the subject key: %w", err)
 	}
-	if _, err := keyring.Open("hub_secret", sealed, []byte(subjectKeyName)); err != nil {
+	if _, err := keyring.Open(SealedSecrets, sealed, []byte(SubjectKeyName)); err != nil {
 		return fault.New(fault.Invalid, "backup_wrong_key", "this hub.key is not the one that sealed the secrets of the backup; look for the one of that time").Wrap(err)
 	}
 	return nil
