@@ -49,6 +49,11 @@ func Restore(ctx context.Context, opt RestoreOptions) (_ Restored, err error) {
 	if err != nil {
 		return Restored{}, err
 	}
+	if _, err := os.Stat(dir); err == nil {
+		if err := emptyFolder(dir); err != nil {
+			return Restored{}, err
+		}
+	}
 	report, err := backup.Verify(ctx, opt.From, opt.Opening, false)
 	if err != nil {
 		return Restored{}, err
