@@ -31,9 +31,9 @@ var pure = []string{"catalog/codes", "catalog/mask", "sharing/filter"}
 var rooms = map[string][]string{
 	"cmd/shuqiao": {anything},
 
-	"api":        join(domain, foundation),
+	"api":        join(domain, foundation, []string{"internal/edge"}),
 	"api/client": {},
-	"console":    join(domain, foundation),
+	"console":    join(domain, foundation, []string{"internal/edge"}),
 
 	"exchange": join(below, foundation, []string{
 		"connectors", "exchange/engine", "exchange/pull", "exchange/store",
@@ -68,8 +68,11 @@ var rooms = map[string][]string{
 
 	"internal/config":        {"internal/fault", "internal/secret"},
 	"internal/db":            {"internal/fault"},
+	"internal/edge":          {"internal/fault"},
 	"internal/fault":         {},
+	"internal/sbom":          {},
 	"internal/secret":        {"internal/fault"},
+	"internal/systemd":       {},
 	"internal/pglocal":       {},
 	"internal/demo":          join(foundation, []string{"api/client", "internal/demo/*", "internal/pglocal"}),
 	"internal/demo/*":        {},
