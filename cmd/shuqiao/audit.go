@@ -53,4 +53,3 @@ func (c *auditVerify) Run(t *terminal) error {
 	}
 	return fmt.Errorf("%w: %s found", errNotVerified, plural(report.Found, "problem", "problems"))
 }
-

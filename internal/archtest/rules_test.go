@@ -69,6 +69,7 @@ var rooms = map[string][]string{
 	"internal/config":        {"internal/fault", "internal/secret"},
 	"internal/db":            {"internal/fault"},
 	"internal/edge":          {"internal/fault"},
+	"internal/edge/edgetest": {},
 	"internal/fault":         {},
 	"internal/sbom":          {},
 	"internal/secret":        {"internal/fault"},
@@ -87,11 +88,11 @@ var rooms = map[string][]string{
 }
 
 // testSupport is imported by tests only, and by the rooms above that name it.
-var testSupport = []string{"authz/authztest", "connectors/connectortest", "internal/archtest", "internal/hubtest", "internal/pgtest", "internal/pgtest/withpg"}
+var testSupport = []string{"authz/authztest", "connectors/connectortest", "internal/archtest", "internal/edge/edgetest", "internal/hubtest", "internal/pgtest", "internal/pgtest/withpg"}
 
 // forTests is what test files of every room may import besides their room's list: real parts to test against.
 var forTests = []string{
-	"api/client", "authz/authztest", "catalog/calendar", "connectors", "connectors/*", "internal/fault", "internal/hubtest", "internal/pglocal", "internal/pgtest",
+	"api/client", "authz/authztest", "catalog/calendar", "connectors", "connectors/*", "internal/edge/edgetest", "internal/fault", "internal/hubtest", "internal/pglocal", "internal/pgtest",
 	"internal/secret", "migrations",
 }
 
