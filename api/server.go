@@ -26,8 +26,8 @@ func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 			if secure, ok := c.(interface{ NetConn() net.Conn }); ok {
 				c = secure.NetConn()
 			}
-			if tcp, ok := c.(*net.TCPConn); ok {
-				_ = tcp.SetWriteBuffer(sendBuffer)
+			if buffered, ok := c.(interface{ SetWriteBuffer(bytes int) error }); ok {
+				_ = buffered.SetWriteBuffer(sendBuffer)
 			}
 			return ctx
 		},

@@ -33,7 +33,7 @@ type service struct {
 	sample    hubtest.Sample
 	dir       string // Of the certificate.
 	authority *edgetest.Authority
-	manager   *net.UnixConn // What the process tells its manager.
+	messages  chan string // What the process tells its manager.
 	url       string
 	base      string // Of the contract.
 	reader    *http.Client
@@ -50,12 +50,23 @@ func newService(t *testing.T, rows int) *service {
 		t.Fatalf("stopping the hub that made the sample: %v", err)
 	}
 	s.certify(t, s.authority.Issue(t, "127.0.0.1"))
-	var err error
 	socket := filepath.Join(s.dir, "notify")
-	if s.manager, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"}); err != nil {
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
 		t.Fatalf("listening as the service manager: %v", err)
 	}
-	t.Cleanup(func() { _ = s.manager.Close() })
+	t.Cleanup(func() { _ = manager.Close() })
+	s.messages = make(chan string, 4096)
+	go func() {
+		buffer := make([]byte, 1024)
+		for {
+			n, err := manager.Read(buffer)
+			if err != nil {
+				return
+			}
+			s.messages <- string(buffer[:n])
+		}
+	}()
 	binary := hubtest.Build(t)
 	s.again = func() *hubtest.Process {
 		return hubtest.StartProcessIn(t, []string{"NOTIFY_SOCKET=" + socket, "WATCHDOG_USEC=400000"}, binary,
@@ -95,20 +106,19 @@ func (s *service) on(c *client.Client) *client.Client {
 	return &client.Client{Base: s.base, Token: c.Token, HTTP: s.reader}
 }
 
-// told waits until the process has told its manager this.
+// told waits until the process has told its manager this .
 func (s *service) told(t *testing.T, state string) {
 	t.Helper()
-	if err := s.manager.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	buffer := make([]byte, 1024)
+	limit := time.NewTimer(10 * time.Second)
+	defer limit.Stop()
 	for {
-		n, err := s.manager.Read(buffer)
-		if err != nil {
-			t.Fatalf("waiting for %s: %v", state, err)
-		}
-		if string(buffer[:n]) == state {
-			return
+		select {
+		case got := <-s.messages:
+			if got == state {
+				return
+			}
+		case <-limit.C:
+			t.Fatalf("waited in vain for %s", state)
 		}
 	}
 }

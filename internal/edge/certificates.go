@@ -50,11 +50,42 @@ func LoadCertificates(files Files, log *slog.Logger) (*Certificates, error) {
 // Listener speaks TLS with whoever connects through l: version 1.2 or later with Go's choice of ciphers, and HTTP/1.1 only,
 // so that one connection carries one answer and its write deadline is that answer's.
 func (c *Certificates) Listener(l net.Listener) net.Listener {
-	return tls.NewListener(l, &tls.Config{
+	return tls.NewListener(abrupt{l}, &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		NextProtos:         []string{"http/1.1"},
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.now.Load(), nil },
 	})
+}
+
+// abrupt is a listener whose connections take nothing more once a write has failed.
+type abrupt struct{ net.Listener }
+
+// Accept waits for the next connection.
+func (l abrupt) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		return &abruptConn{TCPConn: tcp}, nil
+	}
+	return conn, err
+}
+
+// abruptConn fails every write after the first that failed. Closing a TLS connection writes a farewell and gives it five
+// seconds: with a caller that does not read, an answer that was cut short would last that much longer.
+type abruptConn struct {
+	*net.TCPConn
+	broken atomic.Bool
+}
+
+// Write writes as the connection does until a write fails.
+func (c *abruptConn) Write(p []byte) (int, error) {
+	if c.broken.Load() {
+		return 0, net.ErrClosed
+	}
+	n, err := c.TCPConn.Write(p)
+	if err != nil {
+		c.broken.Store(true)
+	}
+	return n, err
 }
 
 // Reload reads the files again. Connections made from now on get what they hold; those open are left alone. When they do not

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/shuqiao/shuqiao/internal/edge"
 	"github.com/shuqiao/shuqiao/internal/edge/edgetest"
@@ -166,6 +167,48 @@ func TestClientCertificates(t *testing.T) {
 	}
 	if err := with(stranger); err != nil {
 		t.Errorf("with a certificate of the new issuer: %v", err)
+	}
+}
+
+// A connection whose write was cut by its deadline closes at once, though its caller does not read: no farewell is waited for.
+func TestCutConnectionCloses(t *testing.T) {
+	t.Parallel()
+	authority, dir := edgetest.NewAuthority(t), t.TempDir()
+	server := authority.Issue(t, "127.0.0.1")
+	c, err := edge.LoadCertificates(edge.Files{Cert: write(t, dir, "cert.pem", server.Cert), Key: write(t, dir, "key.pem", server.Key)}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = raw.Close() })
+	type outcome struct {
+		write error
+		took  time.Duration
+	}
+	done := make(chan outcome, 1)
+	l := c.Listener(raw)
+	go func() {
+		var o outcome
+		conn, err := l.Accept()
+		for o.write = err; o.write == nil; {
+			_ = conn.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
+			_, o.write = conn.Write(make([]byte, 64<<10))
+		}
+		began := time.Now()
+		_ = conn.Close()
+		o.took = time.Since(began)
+		done <- o
+	}()
+	conn, err := tls.Dial("tcp", raw.Addr().String(), &tls.Config{RootCAs: authority.Pool})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if o := <-done; !errors.Is(o.write, os.ErrDeadlineExceeded) || o.took > time.Second {
+		t.Errorf("the write ended with %v, closing took %s", o.write, o.took)
 	}
 }
 

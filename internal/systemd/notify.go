@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// patience is how long a message may wait for room in the manager's queue.
+const patience = 200 * time.Millisecond
+
 // Notifier tells the service manager how the program is. A nil Notifier tells nobody.
 type Notifier struct {
 	socket   string
@@ -45,6 +48,10 @@ func (n *Notifier) Send(assignments ...string) error {
 		return fmt.Errorf("reaching the service manager: %w", err)
 	}
 	defer func() { _ = conn.Close() }()
+	// A manager that does not read holds nobody up.
+	if err := conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+		return fmt.Errorf("telling the service manager: %w", err)
+	}
 	if _, err := conn.Write([]byte(strings.Join(assignments, "\n"))); err != nil {
 		return fmt.Errorf("telling the service manager: %w", err)
 	}

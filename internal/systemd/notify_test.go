@@ -46,6 +46,27 @@ func TestSend(t *testing.T) {
 	}
 }
 
+// A manager that reads nothing holds nobody up: its queue overflows with an error.
+func TestSendToSleepingManager(t *testing.T) {
+	t.Parallel()
+	socket := filepath.Join(t.TempDir(), "notify")
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = manager.Close() })
+	n := systemd.New([]string{"NOTIFY_SOCKET=" + socket}, 1)
+	began := time.Now()
+	for range 10_000 {
+		if err = n.Send("WATCHDOG=1"); err != nil {
+			break
+		}
+	}
+	if err == nil || time.Since(began) > 5*time.Second {
+		t.Errorf("got %v after %s", err, time.Since(began))
+	}
+}
+
 // The watchdog is for the process that it names, and for any where it names none.
 func TestWatchdog(t *testing.T) {
 	t.Parallel()
