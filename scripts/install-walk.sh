@@ -62,22 +62,27 @@ step "settings"
 install -m 0640 -o root -g shuqiao deploy/shuqiao.conf /etc/shuqiao/shuqiao.conf
 
 step "the authority and the first accounts"
-as() { setpriv --reuid shuqiao --regid shuqiao --init-groups --no-new-privs --inh-caps=-all --bounding-set=-all env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/var/lib/shuqiao "$@"; }
+as=(setpriv --reuid shuqiao --regid shuqiao --init-groups --no-new-privs --inh-caps=-all --bounding-set=-all
+	env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/var/lib/shuqiao)
 cd /
-as shuqiao setup --config=/etc/shuqiao/shuqiao.conf --data-dir=/var/lib/shuqiao --name 示例市数据局 --uscc "$USCC" --division 330600 >/root/walk/accounts
+"${as[@]}" shuqiao setup --config=/etc/shuqiao/shuqiao.conf --data-dir=/var/lib/shuqiao --name 示例市数据局 --uscc "$USCC" --division 330600 >/root/walk/accounts
 wc -l </root/walk/accounts | xargs echo "lines with accounts:"
 
 step "the unit's command line, as its user"
 command=$(sed -n 's/^ExecStart=//p' /etc/systemd/system/shuqiao.service)
 echo "$command"
-as NOTIFY_SOCKET= sh -c "umask 0077; exec $command" >/root/walk/out 2>/root/walk/log &
+"${as[@]}" sh -c "umask 0077; exec $command" >/root/walk/out 2>/root/walk/log &
+pid=$! # Each program of the line becomes the next, the hub at the end.
+trap 'kill "$pid" 2>/dev/null || true' EXIT
 waited=0
 until curl -fsS --cacert /etc/shuqiao/tls/cert.pem https://localhost:8443/readyz 2>/dev/null; do
 	waited=$((waited + 1))
-	[ $waited -lt 300 ] || { cat /root/walk/out /root/walk/log; exit 1; }
+	if [ $waited = 300 ] || ! kill -0 "$pid"; then
+		cat /root/walk/out /root/walk/log
+		exit 1
+	fi
 	sleep 0.2
 done
-pid=$(pgrep -u shuqiao -x shuqiao 2>/dev/null || for p in /proc/[0-9]*; do [ "$(cat "$p/comm" 2>/dev/null)" = shuqiao ] && echo "${p#/proc/}"; done | tail -1)
 echo "process $pid: $(awk '/^(Uid|NoNewPrivs|CapEff|CapBnd)/ { printf "%s %s  ", $1, $2 }' "/proc/$pid/status")"
 
 step "what it answers"
@@ -97,14 +102,22 @@ done
 echo "$before, now $shown"
 
 step "the evidence, beside the running hub"
-as shuqiao audit verify --data-dir=/var/lib/shuqiao
+"${as[@]}" shuqiao audit verify --data-dir=/var/lib/shuqiao
 
 step "the end"
 kill -TERM "$pid"
-wait %1 && echo "exit code 0"
+wait "$pid"
+echo "exit code $?"
+trap - EXIT
 grep -c '^{"time"' /root/walk/log | xargs echo "log records:"
-! grep -v '^{"time"' /root/walk/log
-! pgrep -u shuqiao . 2>/dev/null
+if grep -v '^{"time"' /root/walk/log; then
+	echo "these lines are no records" >&2
+	exit 1
+fi
+if [ -e /var/lib/shuqiao/postgres/data/postmaster.pid ]; then
+	echo "the private PostgreSQL was left running" >&2
+	exit 1
+fi
 WALK
 echo "==> in $root"
 # A made-up authority: no organisation's code starts with QQ.
