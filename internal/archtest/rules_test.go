@@ -79,6 +79,9 @@ var rooms = map[string][]string{
 	"internal/demo/*":        {},
 	"internal/archtest":      {},
 	"internal/hub":           {anything},
+	"internal/doctor": join(foundation, []string{
+		"audit", "catalog", "catalog/calendar", "connectors/all", "exchange", "internal/hub", "internal/pglocal", "migrations",
+	}),
 	"internal/hubtest":       {anything, "internal/pgtest"},
 	"internal/pgtest":        {"internal/pglocal", "migrations"},
 	"internal/pgtest/withpg": {"internal/pgtest"},
