@@ -19,6 +19,12 @@ mkdir -p "$out"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
+if [ "${1:-}" = --check ]; then
+	# Before anything is built: who edits a file meanwhile compares two different trees.
+	mkdir "$work/copy"
+	git ls-files -z --cached --others --exclude-standard | xargs -0 tar -cf - | tar -C "$work/copy" -xf -
+fi
+
 for arch in amd64 arm64; do
 	name=shuqiao-$VERSION-linux-$arch
 	dir=$work/$name
@@ -44,8 +50,6 @@ done
 
 if [ "${1:-}" = --check ]; then
 	echo "==> the same again from a copy, with an empty build cache"
-	mkdir "$work/copy"
-	git ls-files -z --cached --others --exclude-standard | xargs -0 tar -cf - | tar -C "$work/copy" -xf -
 	GOCACHE=$work/cache OUT=$work/again "$work/copy/scripts/release.sh" >/dev/null
 	cmp "$out/SHA256SUMS" "$work/again/SHA256SUMS"
 	echo "==> both builds are equal, byte for byte"
