@@ -79,6 +79,8 @@ const (
 	PolicyWrite Action = "policy.write"
 	StatsRead   Action = "stats.read"
 	NodeRead    Action = "node.read"
+
+	RetentionRead Action = "retention.read" // How long things are kept, and what was removed.
 )
 
 // scopeRule says whose objects a departmental role may act on.
@@ -161,6 +163,7 @@ var actions = []struct {
 	{PolicyWrite, anyDepartment},
 	{StatsRead, anyDepartment},
 	{NodeRead, anyDepartment},
+	{RetentionRead, anyDepartment},
 }
 
 // Actions returns every action once, in the order of the golden matrix.

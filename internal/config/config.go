@@ -9,6 +9,7 @@ import (
 	"time"
 	_ "time/tzdata" // schedules need time zones on hosts that install none
 
+	"github.com/shuqiao/shuqiao/internal/retain"
 	"github.com/shuqiao/shuqiao/internal/secret"
 )
 
@@ -63,6 +64,7 @@ type Config struct {
 	Proxies      []netip.Prefix // networks whose proxies may say who calls
 	ProxyHeader  ProxyHeader
 	TimeZone     *time.Location // never nil
+	Retain       retain.Days    // how long things are kept
 	Warnings     []string       // things to log at start, such as unknown variables; they hold names, never values
 
 	inForce []setting // in the order of Options
