@@ -119,7 +119,7 @@ func (h *testHub) client(t *testing.T, department uuid.UUID, networks ...string)
 	if err != nil {
 		t.Fatalf("creating a client: %v", err)
 	}
-	k, text, err := h.IssueKey(t.Context(), h.admin(department), c.ID, time.Time{})
+	k, text, err := h.IssueKey(t.Context(), h.admin(department), c.ID, identity.NewKey{})
 	if err != nil {
 		t.Fatalf("issuing a key: %v", err)
 	}

@@ -171,7 +171,7 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	if p.Enforcer, err = authz.NewEnforcer(ctx, authz.Options{DB: p.DB, Follower: p.Follower, Log: p.log}); err != nil {
 		return err
 	}
-	p.Identity = identity.New(identity.Options{DB: p.DB, Enforcer: p.Enforcer, Passwords: p.opt.Passwords, Log: p.log})
+	p.Identity = identity.New(identity.Options{DB: p.DB, Enforcer: p.Enforcer, Passwords: p.opt.Passwords, Keyring: keyring, Log: p.log})
 	registry, err := all.Registry()
 	if err != nil {
 		return err
