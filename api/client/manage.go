@@ -119,16 +119,16 @@ func (c *Client) IssueKey(ctx context.Context, client string, expiresAt time.Tim
 	return fetch[IssuedKey](ctx, c, http.MethodPost, "/clients/"+client+"/keys", body)
 }
 
-// NewKey is a key to issue. Zero fields leave the choice to the hub: a bearer key, for a year, with 30 days in which the key that
+// KeyRequest is a key to issue. Zero fields leave the choice to the hub: a bearer key, for a year, with 30 days in which the key that
 // is replaced works on.
-type NewKey struct {
+type KeyRequest struct {
 	Kind         string     `json:"kind,omitempty"` // bearer, hmac
 	ExpiresAt    *time.Time `json:"expires_at,omitempty"`
 	OverlapHours *int       `json:"overlap_hours,omitempty"`
 }
 
 // ReplaceKey makes a key of a client; the live key it has, if any, ends after the overlap.
-func (c *Client) ReplaceKey(ctx context.Context, client string, n NewKey) (IssuedKey, error) {
+func (c *Client) ReplaceKey(ctx context.Context, client string, n KeyRequest) (IssuedKey, error) {
 	return fetch[IssuedKey](ctx, c, http.MethodPost, "/clients/"+client+"/keys", n)
 }
 
