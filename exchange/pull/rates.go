@@ -74,8 +74,12 @@ func (r *rates) sweep(now time.Time) {
 	}
 }
 
-// call takes one call from a grant's rate, or returns an Exhausted fault rate_limited.
+// call takes one call from a grant's rate, or returns an Exhausted fault rate_limited. A call is refused, too, while the
+// pages before it have not been paid for in rows per second.
 func (r *rates) call(g *sharing.Grant) (Limits, error) {
+	if err := r.rowsPaid(g); err != nil {
+		return Limits{Calls: g.RateCalls}, err
+	}
 	if g.RateCalls <= 0 {
 		return Limits{}, nil
 	}
@@ -90,9 +94,41 @@ func (r *rates) call(g *sharing.Grant) (Limits, error) {
 	}
 	if !allowed {
 		return limits, fault.New(fault.Exhausted, CodeRateLimited, "the grant allows %d calls per second; wait and try again", g.RateCalls).
-			At("policy").With("retry_after", strconv.Itoa(int(math.Ceil(limits.Reset.Seconds()))))
+			At("policy").With("retry_after", wholeSeconds(limits.Reset)).With("limit", strconv.Itoa(g.RateCalls))
 	}
 	return limits, nil
+}
+
+// wholeSeconds writes a duration in seconds for Retry-After, rounded up, at least 1.
+func wholeSeconds(d time.Duration) string { return strconv.Itoa(max(1, int(math.Ceil(d.Seconds())))) }
+
+// rowsPaid returns an Exhausted fault rate_limited while the grant's rows per second are overdrawn by more than a second's worth.
+// Up to that, single rows can be asked for beside a stream, which always owes what it is about to send.
+func (r *rates) rowsPaid(g *sharing.Grant) error {
+	limiter := r.stream(g)
+	if limiter == nil {
+		return nil
+	}
+	debt := -limiter.TokensAt(r.clock()) - float64(limiter.Limit())
+	if debt <= 0 {
+		return nil
+	}
+	wait := time.Duration(debt / float64(limiter.Limit()) * float64(time.Second))
+	return fault.New(fault.Exhausted, CodeRateLimited, "the grant allows %d rows per second; wait and try again, or ask for fewer rows", g.RateRows).
+		At("policy").With("retry_after", wholeSeconds(wait))
+}
+
+// pay takes the rows of a page from the grant's rows per second. A page may overdraw them, since its rows are known only when
+// they have been read: the calls that follow wait until that is made good.
+func (r *rates) pay(g *sharing.Grant, rows int) {
+	limiter := r.stream(g)
+	if limiter == nil {
+		return
+	}
+	now := r.clock()
+	for burst := limiter.Burst(); rows > 0; rows -= burst {
+		limiter.ReserveN(now, min(rows, burst))
+	}
 }
 
 // batch is how many rows of a stream make up a tenth of a second, so that pacing is smooth; at most a chunk.

@@ -183,12 +183,13 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	p.Sharing = sharing.New(sharing.Options{DB: p.DB, Enforcer: p.Enforcer, Catalog: p.Catalog, Keyring: keyring, Calendar: days})
+	p.Sharing = sharing.New(sharing.Options{DB: p.DB, Enforcer: p.Enforcer, Catalog: p.Catalog, Keyring: keyring, Calendar: days, Node: incarnation})
 	p.store = store.New(p.DB)
 	p.Exchange = exchange.New(exchange.Options{DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Store: p.store, Log: p.log})
 	p.recorder = audit.NewRecorder(p.DB)
 	p.Pull, err = pull.New(pull.Options{
 		Store: p.store, Sharing: p.Sharing, Recorder: p.recorder, Follower: p.Follower, Keyring: keyring, SubjectKey: subjects,
+		Nodes: func() int { return p.node.Serving() },
 	})
 	if err != nil {
 		return err
