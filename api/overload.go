@@ -56,12 +56,13 @@ type bounds struct {
 // gate admits a number of requests at the same time.
 type gate struct {
 	slots   chan struct{}
+	wait    time.Duration
 	waiting atomic.Int64
 }
 
-func newGate(size int) *gate { return &gate{slots: make(chan struct{}, size)} }
+func newGate(size int) *gate { return &gate{slots: make(chan struct{}, size), wait: queueWait} }
 
-// enter takes a slot, waiting at most queueWait. No more wait than are served.
+// enter takes a slot, waiting a moment for one. No more wait than are served.
 func (g *gate) enter(ctx context.Context) bool {
 	select {
 	case g.slots <- struct{}{}:
@@ -72,7 +73,7 @@ func (g *gate) enter(ctx context.Context) bool {
 	if g.waiting.Add(1) > int64(cap(g.slots)) {
 		return false
 	}
-	timer := time.NewTimer(queueWait)
+	timer := time.NewTimer(g.wait)
 	defer timer.Stop()
 	select {
 	case g.slots <- struct{}{}:
