@@ -176,8 +176,10 @@ func TestRefusalsSayWhatIsLeft(t *testing.T) {
 		err  error
 		want http.Header
 	}{
-		{"by rate", fault.New(fault.Exhausted, "rate_limited", "x").With("limit", "5").With("retry_after", "2"),
-			http.Header{"Ratelimit-Limit": {"5"}, "Ratelimit-Remaining": {"0"}, "Ratelimit-Reset": {"2"}}},
+		{
+			"by rate", fault.New(fault.Exhausted, "rate_limited", "x").With("limit", "5").With("retry_after", "2"),
+			http.Header{"Ratelimit-Limit": {"5"}, "Ratelimit-Remaining": {"0"}, "Ratelimit-Reset": {"2"}},
+		},
 		{"by quota", fault.New(fault.Exhausted, "quota_exhausted", "x").With("remaining", "7"), http.Header{"X-Quota-Remaining": {"7"}}},
 		{"by policy", fault.New(fault.Forbidden, "grant_suspended", "x"), http.Header{}},
 	} {
