@@ -73,6 +73,9 @@ func create(path, summary string, action authz.Action) Route {
 	return r
 }
 
+// atMost bounds how many requests the route serves at the same time on a node.
+func (r Route) atMost(n int) Route { r.Max = n; return r }
+
 func (r Route) signedIn() Route { r.Access, r.Action = SignedIn, ""; return r }
 
 // Inputs that many routes share. Those that others embed are exported, since huma passes over embedded fields that are not.
