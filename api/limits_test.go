@@ -187,3 +187,39 @@ func TestOneKeyManyRequests(t *testing.T) {
 		t.Errorf("%d systems, %v", len(systems), err)
 	}
 }
+
+// A node that can follow neither policy nor its own heartbeat says so in /readyz, by name, while it stays alive; what still
+// works is not named.
+func TestReadyzNamesWhatFails(t *testing.T) {
+	t.Parallel()
+	h := hubtest.Start(t, hubtest.Options{})
+	if a := send(t, "GET", h.URL()+"/readyz", "", ""); a.status != 200 {
+		t.Fatalf("at first: %d %s", a.status, a.body)
+	}
+	for _, sql := range []string{"ALTER TABLE policy_log RENAME COLUMN kind TO kind_gone", "ALTER TABLE node RENAME COLUMN seen_at TO seen_gone"} {
+		if _, err := h.DB.Pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var state struct {
+		Ready  bool
+		Failed map[string]string
+	}
+	waitUntil(t, func() bool {
+		a := send(t, "GET", h.URL()+"/readyz", "", "")
+		state.Failed = nil
+		if err := json.Unmarshal([]byte(a.body), &state); err != nil {
+			t.Fatal(err)
+		}
+		if (a.status == 200) != state.Ready || !state.Ready && a.header.Get("Retry-After") == "" {
+			t.Errorf("status %d with %s", a.status, a.body)
+		}
+		return len(state.Failed) == 2
+	})
+	if state.Failed["policy"] == "" || state.Failed["node"] == "" {
+		t.Errorf("failed: %v", state.Failed)
+	}
+	if a := send(t, "GET", h.URL()+"/healthz", "", ""); a.status != 200 {
+		t.Errorf("alive: got %d", a.status)
+	}
+}

@@ -36,7 +36,11 @@ func New(base, token string) *Client {
 func (c *Client) As(token string) *Client { return &Client{Base: c.Base, Token: token, HTTP: c.HTTP} }
 
 // Signing returns a client of the same hub that signs its requests.
-func (c *Client) Signing(s *Signer) *Client { return &Client{Base: c.Base, Signer: s, HTTP: c.HTTP} }
+func (c *Client) Signing(s *Signer) *Client {
+	signing := *c
+	signing.Token, signing.Signer = "", s
+	return &signing
+}
 
 // Problem is the hub's answer when it is not a success (RFC 9457).
 type Problem struct {

@@ -369,7 +369,8 @@ func (s *Service) unseal(keyID string, sealed []byte) (secret.Secret, error) {
 	}
 	text, err := s.opt.Keyring.Open(sealingPurpose, sealed, []byte(keyID))
 	if err != nil {
-		return "", fmt.Errorf("opening the secret of key %s: %w", keyID, err)
+		return "", fault.New(fault.Unavailable, "key_unreadable",
+			"the hub's key file cannot open the secret of this key; have the key revoked and a new one issued").At("identity").Wrap(err)
 	}
 	return secret.Secret(text), nil
 }

@@ -319,3 +319,33 @@ func TestExpiringKeys(t *testing.T) {
 		t.Errorf("keys of a disabled client are still listed: %+v, %v", all, err)
 	}
 }
+
+// The use of a key is noted at most once a minute: the calls between cost no write. A key whose secret the key file cannot
+// open is refused with a cause.
+func TestUseIsNotedOnceAMinute(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	c, k, bearer := h.client(t, h.water)
+	noted := func() int {
+		return h.count(t, "SELECT count(*) FROM client_key WHERE key_id = $1 AND last_used_at IS NOT NULL", k.ID)
+	}
+	for range 2 {
+		if _, err := h.Authenticate(t.Context(), bearer, home); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if noted() != 1 {
+		t.Error("the first use was not noted")
+	}
+	if _, err := h.DB.Pool.Exec(t.Context(), "UPDATE client_key SET last_used_at = NULL WHERE key_id = $1", k.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Authenticate(t.Context(), bearer, home); err != nil || noted() != 0 {
+		t.Errorf("another use in the same minute was noted, too: %v", err)
+	}
+
+	signing, text := h.signingKey(t, c)
+	_, other := serve(t, h.url) // With a key file of its own.
+	_, err := other.AuthenticateSigned(t.Context(), signed(signing, text, "nonce-for-another-ring", time.Now()), identity.Origin{Address: home})
+	wantCode(t, "a key sealed under another key file", err, "key_unreadable")
+}
