@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/emmansun/gmsm/sm3"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/shuqiao/shuqiao/api"
 	"github.com/shuqiao/shuqiao/api/client"
@@ -68,7 +69,9 @@ func TestSignedAndPinned(t *testing.T) {
 	t.Parallel()
 	h := hubtest.Start(t, hubtest.Options{})
 	s := h.Sample(t, 30)
-	s.Grant(t, s.Terms())
+	terms := s.Terms()
+	terms.Quota, terms.QuotaPeriod = 100_000, "total" // Blocks of 1,000.
+	s.Grant(t, terms)
 	ctx := t.Context()
 	hours := 1
 	key, err := s.Consumer.Admin.ReplaceKey(ctx, s.System.ID, client.KeyRequest{Kind: "hmac", OverlapHours: &hours})
@@ -193,6 +196,23 @@ func TestSignedAndPinned(t *testing.T) {
 		}
 		err = s.Consumer.Admin.Call(ctx, "GET", "/keys?expiring_within=soon", nil, nil)
 		wantCode(t, "a duration that is none", err, 400, "invalid")
+	})
+	t.Run("what is left of the quota goes back when the hub stops", func(t *testing.T) {
+		if err := h.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		conn, err := pgx.Connect(ctx, h.DatabaseURL())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(context.WithoutCancel(ctx))
+		var reserved, disclosed int64
+		if err := conn.QueryRow(ctx, "SELECT (SELECT used FROM quota_use), (SELECT sum(rows) FROM usage)").Scan(&reserved, &disclosed); err != nil {
+			t.Fatal(err)
+		}
+		if reserved != disclosed || disclosed < 52 {
+			t.Errorf("%d rows are reserved, %d were disclosed", reserved, disclosed)
+		}
 	})
 }
 
