@@ -193,6 +193,7 @@ func TestOneKeyManyRequests(t *testing.T) {
 func TestReadyzNamesWhatFails(t *testing.T) {
 	t.Parallel()
 	h := hubtest.Start(t, hubtest.Options{})
+	h.SetUp(t)
 	if a := send(t, "GET", h.URL()+"/readyz", "", ""); a.status != 200 {
 		t.Fatalf("at first: %d %s", a.status, a.body)
 	}
