@@ -67,8 +67,12 @@ func TestDataAnswers(t *testing.T) {
 		t.Errorf("over the quota: %d %s, %v", over.status, over.problem.Code, over.header)
 	}
 
-	get, head := ask("GET", rows+"?limit=1"), ask("HEAD", rows+"?limit=1")
-	if head.status != 200 || head.body != "" || head.header.Get("Content-Length") != fmt.Sprint(len(get.body)) || head.header.Get("X-Evidence-Id") == "" {
+	schema := h.APIURL() + "/data/" + s.Resource.ID + "/schema"
+	get, head := ask("GET", schema), ask("HEAD", schema)
+	if head.status != 200 || head.body != "" || head.header.Get("Content-Length") != fmt.Sprint(len(get.body)) {
+		t.Errorf("HEAD of the schema: %d %q, %v", head.status, head.body, head.header)
+	}
+	if head = ask("HEAD", rows+"?limit=1"); head.status != 200 || head.body != "" || head.header.Get("X-Evidence-Id") == "" {
 		t.Errorf("HEAD of rows: %d %q, %v", head.status, head.body, head.header)
 	}
 	if got := ask("HEAD", rows+"?limit=1", "Accept", "application/x-ndjson"); got.status != 200 || got.header.Get("Trailer") != "" {
