@@ -23,7 +23,7 @@ type column struct {
 	lookup bool // Masked, and clear values may be asked for.
 	expr   string
 	form   form
-	mask   *mask.Mask // To be applied here, because SQL cannot say it; nil otherwise.
+	mask   *mask.Mask // To be applied here, because SQL cannot say it or takes longer; nil otherwise.
 	prefix []byte     // The member name with its colon.
 }
 
@@ -115,7 +115,7 @@ func (t *terms) compileItem(item catalog.Item) (column, error) {
 		c.masked = true
 		c.lookup = slices.Contains(t.grant.Lookup, item.No)
 		c.form = formOf(m.Output(letter), isGeometry(item))
-		if expr, ok := m.SQL(c.expr, letter); ok {
+		if expr, ok := m.SQL(c.expr, letter); ok && !m.Here {
 			c.expr = expr
 		} else {
 			c.mask = &m

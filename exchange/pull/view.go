@@ -204,7 +204,7 @@ func (v *view) appendRow(dst []byte, key string, cells [][]byte, rid *ridMaker) 
 	return dst
 }
 
-// appendValue appends one cell, masked here when SQL could not. The grant's key serves the keyed mask as well: its
+// appendValue appends one cell, masked here when SQL did not. The grant's key serves the keyed mask as well: its
 // algorithm is another one than that of _rid.
 func (c *column) appendValue(dst, cell, key []byte) []byte {
 	if c.mask != nil && cell != nil {
