@@ -17,6 +17,15 @@ var compoundSurnames = []string{
 	"仲孙", "钟离", "鲜于", "闾丘", "公羊", "公西", "漆雕", "乐正", "壤驷", "巫马", "第五", "闻人", "万俟", "梁丘", "左丘", "西门",
 }
 
+// compound has the compound surnames for looking one up.
+var compound = func() map[string]struct{} {
+	m := make(map[string]struct{}, len(compoundSurnames))
+	for _, s := range compoundSurnames {
+		m[s] = struct{}{}
+	}
+	return m
+}()
+
 // nameDots separate the parts of names of many peoples; they stay visible.
 const nameDots = "·•・"
 
@@ -39,25 +48,39 @@ func nameRefuses(s string) bool {
 
 // maskName keeps the surname: one character, two for compound surnames when a given name follows, and dots.
 func maskName(s string) (string, bool) {
-	runes := []rune(s)
-	if len(runes) < 2 || nameRefuses(s) || strings.ContainsRune(nameDots, runes[0]) {
+	count := utf8.RuneCountInString(s)
+	first, size := utf8.DecodeRuneInString(s)
+	if count < 2 || nameRefuses(s) || isNameDot(first) {
 		return "", false
 	}
-	keep := 1
-	if len(runes) > 2 {
-		for _, surname := range compoundSurnames {
-			if strings.HasPrefix(s, surname) {
-				keep = 2
-			}
+	keep := size
+	if count > 2 && isCompoundSurname(s) {
+		keep = compoundBytes
+	}
+	out := make([]byte, keep, len(s))
+	copy(out, s)
+	for _, r := range s[keep:] {
+		if isNameDot(r) {
+			out = utf8.AppendRune(out, r)
+		} else {
+			out = append(out, '*')
 		}
 	}
-	for i := keep; i < len(runes); i++ {
-		if !strings.ContainsRune(nameDots, runes[i]) {
-			runes[i] = '*'
-		}
-	}
-	return string(runes), true
+	return string(out), true
 }
+
+// compoundBytes is the length of each compound surname: two characters of three bytes.
+const compoundBytes = 6
+
+func isCompoundSurname(s string) bool {
+	if len(s) < compoundBytes {
+		return false
+	}
+	_, ok := compound[s[:compoundBytes]]
+	return ok
+}
+
+func isNameDot(r rune) bool { return r == '·' || r == '•' || r == '・' }
 
 // The forms that both the Go and the SQL rules judge by. Code points are written \x{....} as Go wants them; pattern
 // rewrites them for PostgreSQL.

@@ -3,6 +3,7 @@ package pull
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/shuqiao/shuqiao/audit"
@@ -19,6 +20,9 @@ const (
 
 // pageBuffer is where the body of a page starts; it grows with the rows there are.
 const pageBuffer = 32 << 10
+
+// sampleRows is after how many rows the size of a page is estimated.
+const sampleRows = 16
 
 // RowsRequest asks for rows. Limit 0 means DefaultLimit for pages and all rows for streams. No Items means all granted
 // ones. With a cursor, Items and Filter must be those of the call that gave it.
@@ -77,6 +81,10 @@ func (s *scan) read(ctx context.Context, c *session, dst []byte, limit int, sepa
 		}
 		s.rows++
 		dst = append(s.view.appendRow(dst, r.Key, r.Cells, s.rid), separator)
+		if s.rows == sampleRows {
+			// From here the size of the whole is known well enough to make room once.
+			dst = slices.Grow(dst, (len(dst)-start)/sampleRows*(limit-sampleRows)*9/8)
+		}
 		last = r.Key
 		return nil
 	})

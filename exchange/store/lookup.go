@@ -95,11 +95,17 @@ func (q Query) check(l Layout) error {
 const headWidth = 7
 
 func (s *Store) lookup(ctx context.Context, l Layout, q Query, keys []string, visit func(Record) error) (Snapshot, error) {
-	args := append(q.Args[:len(q.Args):len(q.Args)], keys, q.Resource)
+	// One key is asked for as such: with an array PostgreSQL makes a plan each time, which takes longer than the look-up.
+	var wanted any = keys
+	among, order := "= ANY ($%d::text[])", "ORDER BY r._key"
+	if len(keys) == 1 {
+		wanted, among, order = keys[0], "= $%d", ""
+	}
+	args := append(q.Args[:len(q.Args):len(q.Args)], wanted, q.Resource)
 	sql := fmt.Sprintf(`
 		SELECT h.resource, h.seq, h.min_seq, h.layout, h.incarnation, h.changed_at, clock_timestamp(), r.*
-		FROM store.store_head h LEFT JOIN (SELECT %s FROM %s WHERE %s _key = ANY ($%d::text[])) r ON true
-		WHERE h.resource = $%d ORDER BY r._key`, q.list(), l.Name(), q.and(), len(args)-1, len(args))
+		FROM store.store_head h LEFT JOIN (SELECT %s FROM %s WHERE %s _key %s) r ON true
+		WHERE h.resource = $%d %s`, q.list(), l.Name(), q.and(), fmt.Sprintf(among, len(args)-1), len(args), order)
 	rows, err := s.db.Pool.Query(ctx, sql, append([]any{pgx.QueryResultFormats{pgx.TextFormatCode}}, args...)...)
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("looking rows up: %w", err)
