@@ -45,7 +45,7 @@ func (s *sink) reached(n int) <-chan struct{} {
 	return h.at
 }
 
-func (s *sink) Begin(evidence uuid.UUID, _ pull.Limits) {
+func (s *sink) Begin(evidence uuid.UUID, _ pull.Limits, _ time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.evidence = evidence
