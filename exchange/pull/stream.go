@@ -225,24 +225,6 @@ func (st *stream) sendChunk(ctx context.Context, chunk []byte, inside int) error
 	return nil
 }
 
-// mayGoOn asks policy before a chunk. While the node cannot confirm that its policy is current it waits, at most maxPause.
-func (st *stream) mayGoOn(ctx context.Context) error {
-	since := st.service.clock()
-	for {
-		err := st.service.sharing.Recheck(ctx, st.permit)
-		if err == nil || fault.CodeOf(err) != codePolicyStale || st.service.clock().Sub(since) >= maxPause {
-			return err
-		}
-		timer := time.NewTimer(watchEvery / 2)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		case <-timer.C:
-		}
-	}
-}
-
 // fail writes the last line of a stream that was stopped, if the connection still takes it.
 func (st *stream) fail(err error) {
 	if st.broken || st.scan.csv {

@@ -88,6 +88,25 @@ func (s *Store) Rows(ctx context.Context, d authz.Decision, q Query, after strin
 	})
 }
 
+// Scan counts the rows, tells how many there are, and hands each to visit in key order: count and rows are of one snapshot.
+// Memory does not grow with the rows.
+func (s *Store) Scan(ctx context.Context, d authz.Decision, q Query, counted func(rows int64) error, visit func(Record) error) (Snapshot, error) {
+	return s.inSnapshot(ctx, d, authz.DataPull, q, func(tx pgx.Tx, _ Head, l Layout) error {
+		where := q.Where
+		if where == "" {
+			where = "true"
+		}
+		var rows int64
+		if err := tx.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FROM %s WHERE %s", l.Name(), where), q.Args...).Scan(&rows); err != nil {
+			return fmt.Errorf("counting rows: %w", err)
+		}
+		if err := counted(rows); err != nil {
+			return err
+		}
+		return visitRows(ctx, tx, fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY _key", q.list(), l.Name(), where), q.Args, visit)
+	})
+}
+
 // Change is one entry of the changes of a resource. Cells is nil for a delete.
 type Change struct {
 	Delete bool
