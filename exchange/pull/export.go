@@ -40,11 +40,10 @@ const (
 
 // The reasons why an export is gone.
 const (
-	goneExpired  = "expired"
-	goneDeleted  = "deleted"
-	goneGrant    = "grant_ended"
-	goneTerms    = "terms_changed"
-	goneFileLost = "file_lost"
+	goneExpired = "expired"
+	goneDeleted = "deleted"
+	goneGrant   = "grant_ended"
+	goneTerms   = "terms_changed"
 )
 
 // Export is a file of rows that a client ordered.

@@ -177,7 +177,17 @@ func (x *Exports) write(ctx context.Context, e *Export) error {
 	if err != nil {
 		return err
 	}
-	return x.finish(context.WithoutCancel(ctx), c, e, f, snap, key)
+	err = x.finish(context.WithoutCancel(ctx), c, e, f, snap, key)
+	if err == nil || errors.Is(err, errTaken) {
+		return err
+	}
+	// The commit may have arrived although its answer did not: the row says.
+	looking, stop := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
+	defer stop()
+	if now, findErr := x.find(looking, e.ID); findErr == nil && now.State == ExportReady && now.attempt == e.attempt {
+		return nil
+	}
+	return err
 }
 
 func (x *Exports) beatOn(ctx context.Context, e *Export, p *progress, cancel context.CancelCauseFunc) {

@@ -46,7 +46,9 @@ type Config struct {
 	LogFormat    LogFormat
 	NodeTakeover time.Duration
 	Workers      int
-	BodyLimit    int64          // bytes
+	BodyLimit    int64  // bytes
+	ExportsDir   string // "" for exports in the data folder
+	ExportKeep   time.Duration
 	TimeZone     *time.Location // never nil
 	Warnings     []string       // things to log at start, such as unknown variables; they hold names, never values
 

@@ -54,13 +54,14 @@ func (p *Program) Run(ctx context.Context) error {
 	failed := make(chan error, 8)
 	follower := p.start("policy follower", p.Follower.Run, failed)
 	sealer := p.start("sealer", p.sealer.Run, failed)
-	var scheduler, worker, chores *part
+	var scheduler, worker, chores, exports *part
 	var once sync.Once
 	var server *http.Server
 	stopAll := func() {
 		once.Do(func() {
 			p.drain(server)
 			p.stop(chores, stopLimit)
+			p.stop(exports, stopLimit)
 			p.stop(scheduler, stopLimit)
 			p.stop(worker, stopLimit)
 			nodeCtx, cancel := context.WithTimeout(context.Background(), stopLimit)
@@ -85,6 +86,7 @@ func (p *Program) Run(ctx context.Context) error {
 		worker = p.start("worker", p.worker.Run, failed)
 	}
 	chores = p.start("chores", p.chores, failed)
+	exports = p.start("exports", p.Exports.Run, failed)
 	server = api.NewServer(p.handler(), p.log)
 	go func() {
 		if err := server.Serve(p.listener); !errors.Is(err, http.ErrServerClosed) {
