@@ -119,6 +119,7 @@ func New(opt Options) (*API, error) {
 		{"schedules", a.scheduleRoutes},
 		{"data", a.dataRoutes},
 		{"data", a.exportRoutes},
+		{"data", a.describeRoutes},
 		{"audit", a.auditRoutes},
 		{"policy", a.policyRoutes},
 		{"operations", a.operationRoutes},
