@@ -499,6 +499,60 @@ func TestExportTakenOver(t *testing.T) {
 	}
 }
 
+// A node that stops while it writes puts the export back and leaves no file; deleting stops the writing, and the node goes on
+// to the next.
+func TestExportInterrupted(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.collect(t, sampleRows())
+	b.grant(t, grantTerms{items: []string{"cert_no"}})
+	b.findTable(t)
+	folder := t.TempDir()
+	d := b.desk(t, folder)
+	blocker, err := b.db.Pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer blocker.Rollback(context.Background())
+	if _, err := blocker.Exec(t.Context(), "LOCK TABLE "+b.table+" IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	state := func(id uuid.UUID) pull.ExportState {
+		e, err := d.exports.Get(t.Context(), b.client, pull.Call{}, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e.State
+	}
+	deleted := d.order(t, pull.ExportRequest{Format: pull.FormatCSV})
+	kept := d.order(t, pull.ExportRequest{Format: pull.FormatCSV})
+	b.until(t, func() bool { return state(deleted.ID) == pull.ExportRunning && state(kept.ID) == pull.ExportRunning })
+	if err := d.exports.Delete(t.Context(), b.client, pull.Call{}, deleted.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.until(t, func() bool {
+		names, err := filepath.Glob(filepath.Join(folder, deleted.ID.String()+"*"))
+		return err == nil && len(names) == 0
+	})
+	d.stop()
+	if got := state(kept.ID); got != pull.ExportQueued {
+		t.Errorf("after the node stopped the export is %s", got)
+	}
+	if left := d.onDisk(t); len(left) != 0 {
+		t.Errorf("%d bytes are left in the folder", len(left))
+	}
+	if err := blocker.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	other := b.desk(t, folder)
+	if e := other.wait(t, kept.ID); e.State != pull.ExportReady || e.Rows != 22 {
+		t.Errorf("the export: %+v", e)
+	}
+	if got := state(deleted.ID); got != pull.ExportGone {
+		t.Errorf("the deleted export is %s", got)
+	}
+}
+
 // Orders are refused that ask for what is not granted, for unknown forms, and beyond the bound of a grant; one whose rows
 // the quota does not cover fails before a row is written.
 func TestExportRefusals(t *testing.T) {
