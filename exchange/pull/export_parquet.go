@@ -33,7 +33,7 @@ const (
 type parquetEncoder struct {
 	view    *view
 	rid     *ridMaker
-	w       *parquet.Writer
+	w       *parquet.GenericWriter[any]
 	convert []func(c *column, cell []byte) (parquet.Value, error)
 	row1    [1]parquet.Row
 	scratch []byte
@@ -76,7 +76,7 @@ func newParquetEncoder(v *view, w io.Writer) (*parquetEncoder, error) {
 		add(c.item.Identifier, node)
 		e.convert = append(e.convert, convert)
 	}
-	e.w = parquet.NewWriter(w, parquet.NewSchema("rows", group), parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest, Concurrency: 1}),
+	e.w = parquet.NewGenericWriter[any](w, parquet.NewSchema("rows", group), parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest, Concurrency: 1}),
 		parquet.CreatedBy("shuqiao", "", ""), parquet.PageBufferSize(256<<10))
 	return e, nil
 }
