@@ -92,11 +92,7 @@ func (s *Service) narrowToKeys(v *view, asked []string) {
 	}
 	slices.Sort(keys)
 	keys = slices.Compact(keys)
-	where := "_key = ANY ($" + strconv.Itoa(len(v.query.Args)+1) + "::text[])"
-	if v.query.Where != "" {
-		where = "(" + v.query.Where + ") AND " + where
-	}
-	v.query.Where, v.query.Args = where, append(v.query.Args[:len(v.query.Args):len(v.query.Args)], keys)
+	v.query.Keys = keys
 	v.followed = false
 
 	mac := hmac.New(sha256.New, s.subjectKey)

@@ -25,6 +25,7 @@ type Query struct {
 	Args     []any
 	Needs    []int
 	Filters  []int
+	Keys     []string // Canonical keys that Rows keeps to; nil for all. The other reads do not look at it.
 }
 
 // Record is one row read. Key is the canonical key, for cursors and _rid only. Cells are text forms of PostgreSQL, nil
@@ -96,12 +97,21 @@ func (s *Store) Rows(ctx context.Context, d authz.Decision, q Query, after strin
 func (s *Store) page(ctx context.Context, l Layout, q Query, after string, limit int, visit func(Record) error) (Snapshot, error) {
 	args := append(q.Args[:len(q.Args):len(q.Args)], after, limit, q.Resource)
 	n := len(args)
+	wanted := fmt.Sprintf("SELECT %s FROM %s WHERE %s _key > $%d ORDER BY _key LIMIT $%d", q.list(), l.Name(), q.and(), n-2, n-1)
+	if q.Keys != nil {
+		// Each key is looked up, in order, until there are enough rows. As a condition the keys would be held against every
+		// row that another index offers, which does not end where few of many rows are wanted.
+		args = append(args, q.Keys)
+		wanted = fmt.Sprintf(`
+			SELECT r.* FROM (SELECT k COLLATE "C" AS k FROM unnest($%d::text[]) AS k WHERE k COLLATE "C" > $%d ORDER BY k COLLATE "C") AS wanted
+			CROSS JOIN LATERAL (SELECT %s FROM %s WHERE %s _key = wanted.k OFFSET 0) AS r ORDER BY wanted.k LIMIT $%d`,
+			n+1, n-2, q.list(), l.Name(), q.and(), n-1)
+	}
 	sql := fmt.Sprintf(`
 		SELECT concat_ws(' ', h.seq, h.min_seq, h.layout, h.incarnation, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint), NULL, NULL%s
 		FROM store.store_head h WHERE h.resource = $%d
 		UNION ALL
-		(SELECT %s FROM %s WHERE %s _key > $%d ORDER BY _key LIMIT $%d)`,
-		strings.Repeat(", NULL", len(q.Select)), n, q.list(), l.Name(), q.and(), n-2, n-1)
+		(%s)`, strings.Repeat(", NULL", len(q.Select)), n, wanted)
 	rows, err := s.db.Pool.Query(ctx, sql, append([]any{pgx.QueryResultFormats{pgx.TextFormatCode}}, args...)...)
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("reading rows: %w", err)
