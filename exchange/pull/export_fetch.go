@@ -39,8 +39,14 @@ type Fetch struct {
 }
 
 // Fetch opens a client's file. The faults are those of sharing.Decide for its grant; NotFound; Conflict export_not_ready
-// and terms_changed; Gone export_gone and export_failed; Unavailable export_elsewhere where this node has no such file.
+// and terms_changed; Gone export_gone and export_failed; Unavailable export_elsewhere where this node has no such file, and
+// hub_stopping.
 func (x *Exports) Fetch(ctx context.Context, client authz.Principal, call Call, id uuid.UUID) (*Fetch, error) {
+	select {
+	case <-x.pull.stopping:
+		return nil, hubStopping()
+	default:
+	}
 	c, e, err := x.own(ctx, client, call, id)
 	if err != nil {
 		return nil, err
@@ -93,7 +99,7 @@ func (f *Fetch) Send(ctx context.Context, from, to int64, w StreamWriter) (Strea
 	c := f.session
 	s := &fetching{Fetch: f, sum: sha256.New()}
 	s.guard = &guard{
-		writer: w, clock: c.service.clock, left: c.service.follower.LeaseLeft,
+		writer: w, clock: c.service.clock, left: c.service.follower.LeaseLeft, stopping: c.service.stopping,
 		recheck: func(ctx context.Context) error { return c.service.sharing.Recheck(ctx, c.permit) },
 	}
 	if err := s.open(ctx, from, to); err != nil {
@@ -162,7 +168,7 @@ func (s *fetching) send(ctx context.Context, from, to int64) error {
 		}
 		s.rows = rows
 		_, _ = s.sum.Write(data) // A hash never fails to take bytes.
-		if err := s.guard.write(data); err != nil {
+		if _, err := s.guard.write(data); err != nil {
 			return err
 		}
 		at += int64(len(data))
