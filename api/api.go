@@ -39,6 +39,7 @@ type Options struct {
 	Sharing  *sharing.Service
 	Exchange *exchange.Service
 	Pull     *pull.Service
+	Exports  *pull.Exports
 	Log      *audit.Log
 	Checks   []Check // What /readyz asks, in this order.
 
@@ -115,6 +116,8 @@ func New(opt Options) (*API, error) {
 		{"runs", a.outcomeRoutes},
 		{"schedules", a.scheduleRoutes},
 		{"data", a.dataRoutes},
+		{"data", a.exportRoutes},
+		{"data", a.describeRoutes},
 		{"audit", a.auditRoutes},
 		{"policy", a.policyRoutes},
 		{"operations", a.operationRoutes},

@@ -26,6 +26,7 @@ const (
 	SignedIn  Access = "signed_in"  // Any person with a session, for their own things.
 	Permitted Access = "permitted"  // A person one of whose roles has the route's action.
 	ByClient  Access = "by_client"  // A consuming system; its grants decide.
+	Parties   Access = "parties"    // A person who may see the object, or a consuming system whose object it is.
 	Operators Access = "operations" // Probes of the machine room; no login, no data.
 )
 
@@ -34,7 +35,7 @@ type Route struct {
 	Method  string
 	Path    string // As in the OpenAPI document, with {names}.
 	Access  Access
-	Action  authz.Action  // The permission; set where Access is Permitted or ByClient.
+	Action  authz.Action  // The permission; set where Access is Permitted, ByClient or Parties.
 	Tag     string        // Groups routes in the documentation.
 	Summary string        // One line for the documentation.
 	Status  int           // Of a success; 0 means 200.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -57,6 +58,7 @@ type Parts struct {
 	Sharing  *sharing.Service
 	Exchange *exchange.Service
 	Pull     *pull.Service
+	Exports  *pull.Exports
 	Log      *audit.Log
 }
 
@@ -77,6 +79,7 @@ type Program struct {
 	registry    *prometheus.Registry
 	recorder    *audit.Recorder
 	store       *store.Store
+	exportFiles *pull.Folder
 	sealer      *audit.Sealer
 	verifierKey string
 	node        *exchange.Node
@@ -238,6 +241,16 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	if err != nil {
 		return err
 	}
+	folder := cfg.ExportsDir
+	if folder == "" {
+		folder = filepath.Join(p.dir, "exports")
+	}
+	if p.exportFiles, err = pull.OpenFolder(folder); err != nil {
+		return environment("exports_folder", err)
+	}
+	p.Exports = pull.NewExports(pull.ExportOptions{
+		Pull: p.Pull, DB: p.DB, Files: p.exportFiles, NodeID: p.node.ID(), Keep: cfg.ExportKeep, Silence: cfg.NodeTakeover, Log: p.log,
+	})
 	p.scheduler = exchange.NewScheduler(p.DB, p.log)
 	p.worker = exchange.NewWorker(exchange.WorkerOptions{
 		DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Catalog: p.Catalog, Store: p.store, Node: p.node, Slots: cfg.Workers, Log: p.log,
@@ -256,7 +269,7 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	}
 	p.api, err = api.New(api.Options{
 		DB: p.DB, Enforcer: p.Enforcer, Identity: p.Identity, Catalog: p.Catalog, Sharing: p.Sharing, Exchange: p.Exchange,
-		Pull: p.Pull, Log: p.Parts.Log, Checks: p.checks(), Version: p.opt.Version, BodyLimit: cfg.BodyLimit, Logger: p.log,
+		Pull: p.Pull, Exports: p.Exports, Log: p.Parts.Log, Checks: p.checks(), Version: p.opt.Version, BodyLimit: cfg.BodyLimit, Logger: p.log,
 		Metrics: p.registry, Console: p.console,
 	})
 	return err
@@ -323,6 +336,9 @@ func (p *Program) Close() {
 		}
 		if p.recorder != nil {
 			p.recorder.Close()
+		}
+		if p.exportFiles != nil {
+			_ = p.exportFiles.Close()
 		}
 		if p.DB != nil {
 			p.DB.Close()
