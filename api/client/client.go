@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +23,7 @@ type Client struct {
 	Base  string       // Ends in /api/v1.
 	Token string       // A session token, or <key id>.<secret>.
 	HTTP  *http.Client // nil means one with a time limit of a minute per call, which does not hold for streams.
+	Retry *Retry       // nil means that every call is sent once.
 }
 
 // New returns a client of the hub whose contract is at base, ending in /api/v1. token may be "".
@@ -32,7 +32,15 @@ func New(base, token string) *Client {
 }
 
 // As returns a client of the same hub with other credentials.
-func (c *Client) As(token string) *Client { return &Client{Base: c.Base, Token: token, HTTP: c.HTTP} }
+func (c *Client) As(token string) *Client {
+	return &Client{Base: c.Base, Token: token, HTTP: c.HTTP, Retry: c.Retry}
+}
+
+// Persistent returns a client that repeats calls as r says: reads and writes under a key of Once whenever nobody answered,
+// others only when the hub said that it did nothing (429, 503).
+func (c *Client) Persistent(r Retry) *Client {
+	return &Client{Base: c.Base, Token: c.Token, HTTP: c.HTTP, Retry: &r}
+}
 
 // Problem is the hub's answer when it is not a success (RFC 9457).
 type Problem struct {
@@ -110,8 +118,30 @@ func (c *Client) Call(ctx context.Context, method, path string, body, out any, o
 	return nil
 }
 
-// exchange sends one request and reads the whole answer.
-func (c *Client) exchange(ctx context.Context, method, path string, body any, options ...func(*http.Request)) ([]byte, http.Header, error) {
+// exchange sends one request, again where Retry says so, and reads the whole answer.
+func (c *Client) exchange(ctx context.Context, method, path string, body any, options ...func(*http.Request)) (raw []byte, header http.Header, err error) {
+	err = c.persist(ctx, c.repeatable(method, options), func() error {
+		raw, header, err = c.exchangeOnce(ctx, method, path, body, options...)
+		return err
+	})
+	return raw, header, err
+}
+
+// repeatable reports whether a call does no harm when it is sent twice: it changes nothing, puts what is there already, or
+// has a key under which it happens once.
+func (c *Client) repeatable(method string, options []func(*http.Request)) bool {
+	if method == http.MethodGet || method == http.MethodPut {
+		return true
+	}
+	probe := &http.Request{Header: http.Header{}}
+	for _, option := range options {
+		option(probe)
+	}
+	return probe.Header.Get("Idempotency-Key") != ""
+}
+
+// exchangeOnce sends one request and reads the whole answer.
+func (c *Client) exchangeOnce(ctx context.Context, method, path string, body any, options ...func(*http.Request)) ([]byte, http.Header, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	resp, err := c.send(ctx, method, path, body, options...)
@@ -184,22 +214,11 @@ func fetch[T any](ctx context.Context, c *Client, method, path string, body any,
 // All collects every page of a list. path may have a query.
 func All[T any](ctx context.Context, c *Client, path string) ([]T, error) {
 	var out []T
-	for cursor := ""; ; {
-		page := path
-		if cursor != "" {
-			sep := "?"
-			if strings.Contains(path, "?") {
-				sep = "&"
-			}
-			page += sep + "cursor=" + url.QueryEscape(cursor)
-		}
-		l, err := fetch[List[T]](ctx, c, http.MethodGet, page, nil)
+	for entry, err := range Each[T](ctx, c, path) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, l.Data...)
-		if cursor = l.NextCursor; cursor == "" {
-			return out, nil
-		}
+		out = append(out, entry)
 	}
+	return out, nil
 }

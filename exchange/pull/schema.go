@@ -21,6 +21,7 @@ type schemaBody struct {
 	Terms    int64        `json:"terms_version"`
 	RowID    bool         `json:"row_id"` // Whether rows carry _rid.
 	ByKey    bool         `json:"by_key"` // Whether rows can be asked for by key.
+	Key      []string     `json:"key"`    // The key items in the order in which keys are written; empty where rows carry _rid.
 	Items    []schemaItem `json:"items"`
 }
 
@@ -52,7 +53,12 @@ func (s *Service) Schema(ctx context.Context, client authz.Principal, call Call)
 	t := c.terms
 	out := schemaBody{
 		Resource: t.grant.ResourceID, Version: t.version, Grant: t.grant.ID, Terms: t.grant.TermsVersion,
-		RowID: !t.keyClear, ByKey: t.keyAsk, Items: make([]schemaItem, 0, len(t.columns)),
+		RowID: !t.keyClear, ByKey: t.keyAsk, Key: []string{}, Items: make([]schemaItem, 0, len(t.columns)),
+	}
+	if t.keyClear {
+		for _, item := range t.key {
+			out.Key = append(out.Key, item.Identifier)
+		}
 	}
 	for i := range t.columns {
 		col := &t.columns[i]
