@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/shuqiao/shuqiao/cmd/shuqiao/cli"
 	"github.com/shuqiao/shuqiao/internal/config"
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
@@ -35,6 +36,8 @@ type commands struct {
 	Migrate migrateCommand `cmd:"" help:"Change or show the database schema."`
 	Audit   auditCommand   `cmd:"" help:"Check the evidence."`
 	Version versionCommand `cmd:"" help:"Print the version."`
+
+	Pull cli.Pull `cmd:"" help:"Keep a copy of what a grant gives, in PostgreSQL or a folder."`
 }
 
 // settings are the options that every command with a hub or database takes. Empty ones are not given.
@@ -90,13 +93,14 @@ func (t *terminal) load(flags map[string]string) (config.Config, *slog.Logger, e
 
 // run carries one command line out and returns the exit code.
 func run(ctx context.Context, args, environ []string, out, errOut io.Writer) int {
-	var cli commands
+	var line commands
 	exited, code := false, 0
-	parser, err := kong.New(&cli,
+	parser, err := kong.New(&line,
 		kong.Name("shuqiao"),
 		kong.Description("Shuqiao (数桥): a government data-sharing exchange hub."),
 		kong.Writers(out, errOut),
 		kong.Exit(func(c int) { exited, code = true, c }),
+		kong.Vars(cli.Vars()),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {
@@ -109,6 +113,6 @@ func run(ctx context.Context, args, environ []string, out, errOut io.Writer) int
 	if err != nil {
 		return fail(errOut, fault.New(fault.Invalid, "usage", "%s; see shuqiao --help", err.Error()))
 	}
-	t := &terminal{ctx: ctx, out: out, err: errOut, environ: environ, file: cli.ConfigFile}
-	return fail(errOut, command.Run(t))
+	t := &terminal{ctx: ctx, out: out, err: errOut, environ: environ, file: line.ConfigFile}
+	return fail(errOut, command.Run(t, &cli.Terminal{Ctx: ctx, In: os.Stdin, Out: out, Err: errOut, Environ: environ}))
 }

@@ -29,9 +29,13 @@ type Comparison struct {
 //
 // When rows change faster than they can be read, it is the Refusal always_changing.
 func (c *Copier) Verify(ctx context.Context) (Comparison, error) {
+	busy := false // Another process keeps the copy up.
 	for range verifyAttempts {
-		if _, err := c.Once(ctx); err != nil && !errors.Is(err, ErrBusy) {
-			return Comparison{}, err
+		if !busy {
+			_, err := c.Once(ctx)
+			if busy = errors.Is(err, ErrBusy); err != nil && !busy {
+				return Comparison{}, err
+			}
 		}
 		var own, fresh Hash
 		s, err := c.target.read(ctx, func(shape Shape, row cells) error { own.add(shape, row); return nil })
