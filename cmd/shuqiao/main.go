@@ -37,7 +37,17 @@ type commands struct {
 	Audit   auditCommand   `cmd:"" help:"Check the evidence."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 
-	Pull cli.Pull `cmd:"" help:"Keep a copy of what a grant gives, in PostgreSQL or a folder."`
+	Login      cli.Login      `cmd:"" help:"Sign in to a hub."`
+	Logout     cli.Logout     `cmd:"" help:"Sign out."`
+	Pull       cli.Pull       `cmd:"" help:"Keep a copy of what a grant gives, in PostgreSQL or a folder."`
+	Run        runCommands    `cmd:"" help:"Executions of tasks."`
+	API        cli.Raw        `cmd:"" name:"api" help:"Call any route of the API."`
+	Completion cli.Completion `cmd:"" help:"Print a script that completes commands."`
+}
+
+// runCommands are those that the table of commands cannot say; the others join them.
+type runCommands struct {
+	Watch cli.Watch `cmd:"" help:"Show a run until it is over."`
 }
 
 // settings are the options that every command with a hub or database takes. Empty ones are not given.
@@ -95,14 +105,14 @@ func (t *terminal) load(flags map[string]string) (config.Config, *slog.Logger, e
 func run(ctx context.Context, args, environ []string, out, errOut io.Writer) int {
 	var line commands
 	exited, code := false, 0
-	parser, err := kong.New(&line,
+	parser, err := kong.New(&line, append(cli.Options(),
 		kong.Name("shuqiao"),
 		kong.Description("Shuqiao (数桥): a government data-sharing exchange hub."),
 		kong.Writers(out, errOut),
 		kong.Exit(func(c int) { exited, code = true, c }),
 		kong.Vars(cli.Vars()),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-	)
+	)...)
 	if err != nil {
 		return fail(errOut, err)
 	}
@@ -114,5 +124,9 @@ func run(ctx context.Context, args, environ []string, out, errOut io.Writer) int
 		return fail(errOut, fault.New(fault.Invalid, "usage", "%s; see shuqiao --help", err.Error()))
 	}
 	t := &terminal{ctx: ctx, out: out, err: errOut, environ: environ, file: line.ConfigFile}
-	return fail(errOut, command.Run(t, &cli.Terminal{Ctx: ctx, In: os.Stdin, Out: out, Err: errOut, Environ: environ}))
+	client := &cli.Terminal{Ctx: ctx, In: os.Stdin, Out: out, Err: errOut, Environ: environ}
+	if call := cli.Find(command); call != nil {
+		return fail(errOut, call.Run(client))
+	}
+	return fail(errOut, command.Run(t, client))
 }

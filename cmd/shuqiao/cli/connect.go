@@ -25,7 +25,9 @@ type Connection struct {
 }
 
 // Vars are what help texts name.
-func Vars() map[string]string { return map[string]string{"default_url": defaultURL} }
+func Vars() map[string]string {
+	return map[string]string{"default_url": defaultURL, "default_profile": defaultProfile}
+}
 
 // client returns a client of the hub. Retries are on: commands are for people and jobs, not for measuring.
 func (c Connection) client(t *Terminal, profileURL, token string) (*client.Client, error) {
