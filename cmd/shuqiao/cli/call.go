@@ -80,6 +80,7 @@ func (c *Call) body(t *Terminal) (any, error) {
 			return nil, fault.New(fault.Invalid, "usage", "the file is no JSON object: %v", err)
 		}
 	}
+	put := func(in input, value any) { nest(body, strings.Split(in.name, "."), value) }
 	for i, in := range c.command.inputs() {
 		v := c.values[i]
 		switch {
@@ -89,10 +90,11 @@ func (c *Call) body(t *Terminal) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			body[in.name] = password
+			put(in, password)
 		case in.list:
-			if v.Len() > 0 || c.command.Method == put && c.command.Path == "user roles" || c.command.Once {
-				body[in.name] = append([]string{}, v.Interface().([]string)...)
+			// An empty list says none, except where leaving it out says as it is.
+			if v.Len() > 0 || c.command.Path != "client edit" {
+				put(in, append([]string{}, v.Interface().([]string)...))
 			}
 		case v.String() == "":
 		case in.number:
@@ -100,9 +102,9 @@ func (c *Call) body(t *Terminal) (any, error) {
 			if err != nil {
 				return nil, fault.New(fault.Invalid, "usage", "--%s takes a whole number", in.flag)
 			}
-			body[in.name] = n
+			put(in, n)
 		default:
-			body[in.name] = v.String()
+			put(in, v.String())
 		}
 	}
 	// Moves take no body at all where nothing is said; those that take one accept an empty one.
@@ -110,6 +112,19 @@ func (c *Call) body(t *Terminal) (any, error) {
 		return nil, nil
 	}
 	return body, nil
+}
+
+// nest sets a value in an object, or in one inside it.
+func nest(object map[string]any, names []string, value any) {
+	for ; len(names) > 1; names = names[1:] {
+		inner, ok := object[names[0]].(map[string]any)
+		if !ok {
+			inner = map[string]any{}
+			object[names[0]] = inner
+		}
+		object = inner
+	}
+	object[names[0]] = value
 }
 
 func readInput(t *Terminal, name string) ([]byte, error) {

@@ -79,6 +79,8 @@ var helps = map[string]string{
 	"network": "CIDR prefix the system calls from; may be given several times.", "role": "A role; may be given several times.",
 	"expires-at": "When the key ends, as 2027-01-31T00:00:00+08:00; a year from now when not given.", "object": "As source tables names it, or the id of an object.",
 	"from": "Not before, as 2026-01-31T00:00:00+08:00.", "to": "Before.", "password": "File with the password; it is asked for when not given.",
+	"negotiation": "What was negotiated with the consumer, with whom and when.", "filing-no": "Number of the filing with the authority.",
+	"filing-date": "Of the filing, YYYY-MM-DD.", "filing": "The filing after negotiation, where grants exist.", "kind": "Which kind.", "priority": "1 is served first, 9 last.",
 	"by": "The head of the provider's sharing office.", "date": "YYYY-MM-DD.", "document": "Number or title of the document.",
 }
 

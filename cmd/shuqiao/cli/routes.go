@@ -4,12 +4,15 @@ import "net/http"
 
 // Command is one command that calls one route. Path is what people type; names in braces of Route become its arguments.
 type Command struct {
-	Path    string
-	Method  string
-	Route   string // Below /api/v1.
-	Help    string
-	Query   string // Flags that become the query, as flag or flag:name, with ! where one is required.
-	Body    string // Flags that become the body, likewise; [] says that it may be given several times, # that it is a number.
+	Path   string
+	Method string
+	Route  string // Below /api/v1.
+	Help   string
+	// Query are the flags that become the query, as flag or flag:name, with ! where one is required.
+	Query string
+	// Body are the flags that become the body, likewise. [] says that it may be given several times, # that it is a number, ?
+	// that it is a secret, which is never given on the command line. Dots lead into objects.
+	Body    string
 	File    bool   // Takes -f FILE with a JSON body, into which the flags go.
 	Once    bool   // Creates something under an Idempotency-Key.
 	Columns string // What people see of the entries of a list; "" where the answer is no list.
@@ -56,7 +59,7 @@ func Commands() []Command {
 		{Path: "resource return-dept", Method: post, Route: "/resources/{id}/return-dept", Help: "Return out of the department's review.", Body: "reason!"},
 		{Path: "resource return", Method: post, Route: "/resources/{id}/return", Help: "Return out of the authority's review.", Body: "reason!"},
 		{Path: "resource publish", Method: post, Route: "/resources/{id}/publish", Help: "Publish."},
-		{Path: "resource take-offline", Method: post, Route: "/resources/{id}/take-offline", Help: "Hide on the provider's request.", Body: "reason", File: true},
+		{Path: "resource take-offline", Method: post, Route: "/resources/{id}/take-offline", Help: "Hide on the provider's request.", Body: "reason! by:request.by! date:request.date! document:request.document! filing:request.filing"},
 		{Path: "resource republish", Method: post, Route: "/resources/{id}/republish", Help: "Make visible again."},
 		{Path: "resource revoke", Method: post, Route: "/resources/{id}/revoke", Help: "End an offline entry for good.", Body: "reason!"},
 		{Path: "resource consent", Method: put, Route: "/resources/{id}/consent", Help: "Record the provider's standing consent.", Body: "by! date! document!"},
@@ -106,11 +109,11 @@ func Commands() []Command {
 		{Path: "grant history", Method: get, Route: "/grants/{id}/history", Help: "Show what was done to a grant.", Columns: historyColumns},
 		{Path: "grant suspend", Method: post, Route: "/grants/{id}/suspend", Help: "Suspend: refused everywhere within a second.", Body: "reason!"},
 		{Path: "grant resume", Method: post, Route: "/grants/{id}/resume", Help: "Resume.", Body: "reason!"},
-		{Path: "grant terminate", Method: post, Route: "/grants/{id}/terminate", Help: "End for good. A provider gives the filing with -f.", Body: "reason!", File: true},
+		{Path: "grant terminate", Method: post, Route: "/grants/{id}/terminate", Help: "End for good. A provider records negotiation and filing.", Body: "reason! negotiation:filing.negotiation filing-no:filing.filing_no filing-date:filing.date"},
 
 		{Path: "task list", Method: get, Route: "/tasks", Help: "List tasks.", Query: "resource:resource_id department:department_id state", Columns: "id kind mode state priority resource_id"},
 		{Path: "task show", Method: get, Route: "/tasks/{id}", Help: "Show one task."},
-		{Path: "task create", Method: post, Route: "/tasks", Help: "Make a task.", Body: "kind resource:resource_id priority#", File: true, Once: true},
+		{Path: "task create", Method: post, Route: "/tasks", Help: "Make a task.", Body: "kind resource:resource_id! priority#", Once: true},
 		{Path: "task enable", Method: post, Route: "/tasks/{id}/enable", Help: "Let it run."},
 		{Path: "task pause", Method: post, Route: "/tasks/{id}/pause", Help: "Let it not run by itself."},
 		{Path: "task disable", Method: post, Route: "/tasks/{id}/disable", Help: "Let it not run at all."},
@@ -129,7 +132,7 @@ func Commands() []Command {
 		{Path: "schedule list", Method: get, Route: "/schedules", Help: "List schedules.", Query: "task:task_id state", Columns: "id state spec time_zone overlap missed next_at last_due_at error"},
 		{Path: "schedule show", Method: get, Route: "/schedules/{id}", Help: "Show one schedule."},
 		{Path: "schedule create", Method: post, Route: "/schedules", Help: "Let a task run by itself.", Body: "task:task_id! spec! time-zone:time_zone overlap missed", Once: true},
-		{Path: "schedule edit", Method: put, Route: "/schedules/{id}", Help: "Change text, zone or policies.", Body: "spec time-zone:time_zone overlap missed", File: true},
+		{Path: "schedule edit", Method: put, Route: "/schedules/{id}", Help: "Change text, zone or policies.", Body: "spec! time-zone:time_zone overlap missed"},
 		{Path: "schedule pause", Method: post, Route: "/schedules/{id}/pause", Help: "Pause."},
 		{Path: "schedule resume", Method: post, Route: "/schedules/{id}/resume", Help: "Resume, also a parked one."},
 		{Path: "schedule fires", Method: get, Route: "/schedules/{id}/fires", Help: "List what became of its due times.", Columns: "id due_from due_to due_count outcome reason run_id at"},
