@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -76,6 +77,56 @@ func TestCommandsAndRoutes(t *testing.T) {
 			t.Errorf("%s --help does not name %s: %s", path, want, out)
 		}
 	}
+}
+
+// listTypes are what lists hold, by the path of the command; a group's list and others that share its entries.
+var listTypes = map[string]any{
+	"resource list": client.Entry{}, "resource versions": client.Version{}, "resource history": client.HistoryEntry{}, "resource templates": client.Template{},
+	"resource rejects": client.Reject{}, "resource reconciliations": client.Reconciliation{}, "mount list": client.Mount{}, "source list": client.Source{},
+	"source tables": client.Table{}, "request list": client.Request{}, "request history": client.RequestEntry{}, "request refusal-codes": "",
+	"grant list": client.Grant{}, "grant history": client.GrantEntry{}, "task list": client.Task{}, "run list": client.Run{}, "run rejects": client.Reject{},
+	"run reconciliation": client.Reconciliation{}, "schedule list": client.Schedule{}, "schedule fires": client.Fire{}, "department list": client.Department{},
+	"system list": client.System{}, "base-database list": client.BaseDatabase{}, "client list": client.ConsumingSystem{}, "client key list": client.Key{},
+	"user list": client.User{}, "policy rules": client.Rule{}, "audit events": client.Event{}, "audit usage": client.Usage{},
+}
+
+// Every column of a list is a field of what the list holds.
+func TestColumnsAreFields(t *testing.T) {
+	t.Parallel()
+	for _, c := range cli.Commands() {
+		if c.Columns == "" {
+			continue
+		}
+		entry, ok := listTypes[c.Path]
+		if !ok {
+			t.Errorf("%s: what its list holds is not in the table of this test", c.Path)
+			continue
+		}
+		for column := range strings.FieldsSeq(c.Columns) {
+			if column != "." && !hasField(reflect.TypeOf(entry), column) {
+				t.Errorf("%s: there is no field %s", c.Path, column)
+			}
+		}
+	}
+}
+
+// hasField reports whether a type has a field of a JSON name, or of names joined by dots.
+func hasField(kind reflect.Type, path string) bool {
+	name, rest, deeper := strings.Cut(path, ".")
+	for kind.Kind() == reflect.Pointer {
+		kind = kind.Elem()
+	}
+	for i := range kind.NumField() {
+		f := kind.Field(i)
+		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous && tag == "" && hasField(f.Type, path) {
+			return true
+		}
+		if tag == name {
+			return !deeper || hasField(f.Type, rest)
+		}
+	}
+	return false
 }
 
 // shell types commands. Every person has a profile.

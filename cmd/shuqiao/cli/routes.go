@@ -32,7 +32,7 @@ const (
 	runColumns     = "id kind state stage attempt counts.read counts.inserted counts.updated counts.deleted counts.rejected queued_at finished_at"
 	rejectColumns  = "id state held row_no key reasons"
 	compareColumns = "id equal fresh source_rows store_rows missing extra changed held rejected at"
-	historyColumns = "at action from_state to_state reason"
+	historyColumns = "at step from to reason actor_id"
 	mountColumns   = "id state version source_id object delete_rule note"
 )
 
@@ -172,9 +172,9 @@ func Commands() []Command {
 		{Path: "policy dry-run", Method: post, Route: "/policy/rules/dry-run", Help: "Say who would gain and who would lose.", File: true},
 		{Path: "policy save", Method: post, Route: "/policy/rules", Help: "Change the rules.", File: true},
 
-		{Path: "audit events", Method: get, Route: "/audit/events", Help: "List what happened, newest first.", Query: "from to actor:actor_id department:department_id action object-kind:object_kind object:object_id outcome", Columns: "id leaf at action object_kind object_id outcome actor_name actor_id"},
+		{Path: "audit events", Method: get, Route: "/audit/events", Help: "List what happened, newest first.", Query: "from to actor:actor_id department:department_id action object-kind:object_kind object:object_id outcome", Columns: "id seq at action object.kind object.id outcome actor.kind actor.id"},
 		{Path: "audit event", Method: get, Route: "/audit/events/{id}", Help: "Show one event."},
-		{Path: "audit usage", Method: get, Route: "/audit/usage", Help: "List disclosures, newest first.", Query: "grant:grant_id client:client_id resource:resource_id from to", Columns: "id at mode grant_id client_id rows purpose case_number"},
+		{Path: "audit usage", Method: get, Route: "/audit/usage", Help: "List disclosures, newest first.", Query: "grant:grant_id client:client_id resource:resource_id from to", Columns: "id at mode state grant_id client_id rows purpose case_number"},
 		{Path: "audit checkpoint", Method: get, Route: "/audit/checkpoint", Help: "Print the newest signed head of the log."},
 		{Path: "audit proof", Method: get, Route: "/audit/proof/{leaf}", Help: "Print the proof that an event is in the log."},
 	}
