@@ -173,7 +173,8 @@ func (c *Call) Run(t *Terminal) error {
 	if err != nil {
 		return err
 	}
-	if c.command.Columns != "" {
+	// One page as JSON is the hub's answer as it is.
+	if c.command.Columns != "" && (c.shared.All || c.shared.Output != "json") {
 		return c.list(t, hub)
 	}
 	path := c.path()
