@@ -296,6 +296,37 @@ func (s shell) checkForms(grant string, sample hubtest.Sample) {
 	}
 }
 
+// Credentials are not sent where others could read them, nor taken from files that others can read.
+func TestPullRefuses(t *testing.T) {
+	t.Parallel()
+	s := shell{t: t, home: t.TempDir(), hub: &hubtest.Hub{}}
+	key := s.file("key", "sqk_x.y")
+	open := s.file("open", "sqk_x.y")
+	if err := os.Chmod(open, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	base := []string{"pull", "--into", t.TempDir(), "--resource", "r"}
+	for _, c := range []struct {
+		name string
+		args []string
+		want int
+		says string
+	}{
+		{"a plain connection to another machine", []string{"--url", "http://192.0.2.1", "--key-file", key}, exitValidation, "unencrypted"},
+		{"an address of something else", []string{"--url", "ftp://192.0.2.1", "--key-file", key}, exitValidation, "https://"},
+		{"a key that others can read", []string{"--url", "https://192.0.2.1", "--key-file", open}, exitValidation, "chmod 600"},
+		{"no key", []string{"--url", "https://192.0.2.1"}, exitValidation, "--key-file"},
+		{"two ways of ending", []string{"--url", "https://192.0.2.1", "--key-file", key, "--once", "--every", "1s"}, exitValidation, "--once"},
+		{"a certificate file without certificates", []string{"--url", "https://192.0.2.1", "--key-file", key, "--ca-file", key}, exitValidation, "PEM"},
+	} {
+		var out, errOut strings.Builder
+		code := run(t.Context(), append(slices.Clone(base), c.args...), nil, &out, &errOut)
+		if code != c.want || !strings.Contains(errOut.String(), c.says) || strings.Contains(errOut.String(), "sqk_x") {
+			t.Errorf("%s: exit code %d, says %s", c.name, code, errOut.String())
+		}
+	}
+}
+
 // waitFor asks until the answer is yes, for at most five seconds.
 func waitFor(t *testing.T, yes func() bool) {
 	t.Helper()

@@ -21,7 +21,6 @@ const (
 	lockFile      = "lock"
 	linkFile      = "rows.ndjson"
 	linkCSV       = "rows.csv"
-	disposalFile  = "disposal.json"
 	disposingFile = "disposing.json"
 )
 
@@ -85,6 +84,11 @@ func (f *folder) tidy(ctx context.Context) error {
 		return err
 	}
 	known := map[string]bool{}
+	if s != nil && f.missing(s) {
+		if err := f.note(ctx, s); err != nil {
+			return err
+		}
+	}
 	if s != nil && s.Visible != nil {
 		known[s.Visible.File], known[csvName(s.Visible.File)] = true, true
 	}
@@ -108,6 +112,21 @@ func (f *folder) tidy(ctx context.Context) error {
 		return nil
 	}
 	return f.link(s)
+}
+
+// missing forgets files that somebody removed, so that they are filled anew.
+func (f *folder) missing(s *State) (changed bool) {
+	gone := func(name string) bool {
+		_, err := os.Stat(f.path(name))
+		return errors.Is(err, os.ErrNotExist)
+	}
+	if s.Visible != nil && gone(s.Visible.File) {
+		s.Visible, changed = nil, true
+	}
+	if s.Side != nil && gone(s.Side.File) {
+		s.Side, changed = nil, true
+	}
+	return changed
 }
 
 func csvName(name string) string { return strings.TrimSuffix(name, ".ndjson") + ".csv" }
@@ -302,6 +321,8 @@ func (f *folder) link(s *State) error {
 				return err
 			}
 		}
+	} else if err := os.Remove(f.path(linkCSV)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("removing %s: %w", linkCSV, err)
 	}
 	for name, file := range links {
 		if now, err := os.Readlink(f.path(name)); err == nil && now == file {

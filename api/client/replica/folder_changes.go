@@ -149,10 +149,10 @@ func (f *folder) dispose(_ context.Context, _ *State, d Disposal) error {
 	if err != nil {
 		return fmt.Errorf("noting the disposal: %w", err)
 	}
-	return f.finishDisposal()
+	return f.finishDisposal(d)
 }
 
-func (f *folder) finishDisposal() error {
+func (f *folder) finishDisposal(d Disposal) error {
 	names, err := filepath.Glob(f.path("rows*"))
 	if err != nil {
 		return err
@@ -165,19 +165,29 @@ func (f *folder) finishDisposal() error {
 	if err := f.syncDir(); err != nil {
 		return err
 	}
-	if err := os.Rename(f.path(disposingFile), f.path(disposalFile)); err != nil {
+	if err := os.Rename(f.path(disposingFile), f.path("disposal-"+d.DisposedAt.Format("20060102T150405.000000000Z")+".json")); err != nil {
 		return fmt.Errorf("noting the disposal: %w", err)
 	}
 	return f.syncDir()
 }
 
 func (f *folder) disposal(context.Context) (*Disposal, error) {
-	if _, err := os.Stat(f.path(disposingFile)); err == nil {
-		if err := f.finishDisposal(); err != nil {
-			return nil, err
+	if d, err := f.record(disposingFile); err != nil || d != nil {
+		if err == nil {
+			err = f.finishDisposal(*d)
 		}
+		return d, err
 	}
-	raw, err := os.ReadFile(f.path(disposalFile))
+	records, err := filepath.Glob(f.path("disposal-*.json")) // Sorted, and so by time.
+	if err != nil || len(records) == 0 {
+		return nil, err
+	}
+	return f.record(filepath.Base(records[len(records)-1]))
+}
+
+// record reads the record of a disposal, nil when the file is not there.
+func (f *folder) record(name string) (*Disposal, error) {
+	raw, err := os.ReadFile(f.path(name))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}

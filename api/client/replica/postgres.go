@@ -130,7 +130,10 @@ func (p *postgres) load(ctx context.Context) (*State, error) { return p.loadFrom
 
 func (p *postgres) loadFrom(ctx context.Context, q querier) (*State, error) {
 	var raw []byte
-	err := q.QueryRow(ctx, `SELECT state FROM shuqiao_copy WHERE table_name = $1`, p.table).Scan(&raw)
+	var visible, beside bool
+	err := q.QueryRow(ctx, `
+		SELECT state, to_regclass(quote_ident($1)) IS NOT NULL, to_regclass(quote_ident($2)) IS NOT NULL FROM shuqiao_copy WHERE table_name = $1`,
+		p.table, p.side()).Scan(&raw, &visible, &beside)
 	var pg *pgconn.PgError
 	switch {
 	case errors.Is(err, pgx.ErrNoRows), errors.As(err, &pg) && pg.Code == "42P01": // undefined_table: nothing was ever copied here.
@@ -141,6 +144,13 @@ func (p *postgres) loadFrom(ctx context.Context, q querier) (*State, error) {
 	s := &State{}
 	if err := json.Unmarshal(raw, s); err != nil {
 		return nil, fmt.Errorf("reading the state of the copy: %w", err)
+	}
+	// A table that somebody dropped is filled anew.
+	if !visible {
+		s.Visible = nil
+	}
+	if !beside {
+		s.Side = nil
 	}
 	return s, nil
 }

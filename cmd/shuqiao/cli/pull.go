@@ -113,6 +113,9 @@ func (c *pullCopy) Run(t *Terminal) error {
 		return pullError(copier.Keep(t.Ctx, c.Every))
 	}
 	s, err := copier.Once(t.Ctx)
+	if err != nil && t.Ctx.Err() != nil {
+		return fault.New(fault.Conflict, "interrupted", "the copy is not at the head of the hub; repeat the command to go on where it was")
+	}
 	if err != nil {
 		return pullError(err)
 	}
