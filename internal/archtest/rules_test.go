@@ -126,9 +126,9 @@ func gormAllowed(pkg, file string) bool {
 var onlyLibraries = map[string][]string{
 	"api/client":         {},
 	"api/client/replica": {"github.com/jackc/pgx"},
-	"internal/demo":   {"github.com/jackc/pgx"},
-	"internal/demo/*": {"github.com/jackc/pgx"},
-	"internal/fault":  {},
+	"internal/demo":      {"github.com/jackc/pgx"},
+	"internal/demo/*":    {"github.com/jackc/pgx"},
+	"internal/fault":     {},
 }
 
 // peers is where other stacks are built to measure against, so no fence holds there.
