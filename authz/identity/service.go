@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,6 +25,10 @@ type Options struct {
 	Absolute    time.Duration // A session older than this has ended; 8 hours.
 	MaxFailures int           // Wrong passwords in a row until an account is locked; 5.
 	LockFor     time.Duration // How long it stays locked; 30 minutes.
+
+	// CheckAuthority normalises the sharing authority of a setup and says what is wrong with it, by the JSON names of its
+	// fields. nil demands only that nothing is missing.
+	CheckAuthority func(a *Authority) []fault.Field
 }
 
 // cacheSize bounds the users, sessions, clients and keys remembered, each.
@@ -37,6 +42,7 @@ type Service struct {
 	passwords *secret.Passwords
 	log       *slog.Logger
 	opt       Options
+	settled   atomic.Bool // The hub has been seen to have users.
 
 	users    *authz.Cache[uuid.UUID, knownUser]
 	sessions *authz.Cache[uuid.UUID, *knownSession]

@@ -22,9 +22,9 @@ import (
 	"github.com/shuqiao/shuqiao/internal/hubtest"
 )
 
-// withoutCommand are the routes of the management API that no command of the table calls: signing in and out have commands of
+// withoutCommand are the routes of the management API that no command of the table calls: setting up and signing in and out have commands of
 // their own, the others are for `shuqiao api` only.
-var withoutCommand = []string{"POST /sessions", "DELETE /sessions/current", "PUT /users/me/password"}
+var withoutCommand = []string{"POST /setup", "POST /sessions", "DELETE /sessions/current", "PUT /users/me/password"}
 
 // Every command of the table calls a route that exists, as the contract describes it, and every route of the management API
 // has a command or is on the short list.
