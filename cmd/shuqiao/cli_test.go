@@ -26,11 +26,20 @@ import (
 // their own, the others are for `shuqiao api` only.
 var withoutCommand = []string{"POST /setup", "POST /sessions", "DELETE /sessions/current", "PUT /users/me/password"}
 
-// Every command of the table calls a route that exists, as the contract describes it, and every route of the management API
-// has a command or is on the short list.
-func TestCommandsAndRoutes(t *testing.T) {
+// The commands over the API, on one hub.
+func TestClientCommands(t *testing.T) {
 	t.Parallel()
 	h := hubtest.Start(t, hubtest.Options{})
+	sample := h.Sample(t, 30)
+	t.Run("commands and routes", func(t *testing.T) { checkCommandsAndRoutes(t, h) })
+	t.Run("one grant by commands", func(t *testing.T) { checkOneGrantByCommands(t, h, sample) })
+	t.Run("samples", func(t *testing.T) { checkSamples(t, h, sample) })
+}
+
+// Every command of the table calls a route that exists, as the contract describes it, and every route of the management API
+// has a command or is on the short list.
+func checkCommandsAndRoutes(t *testing.T, h *hubtest.Hub) {
+	t.Helper()
 	routes := map[string]api.Route{}
 	for _, r := range h.API().Routes() {
 		if path, ours := strings.CutPrefix(r.Path, "/api/v1"); ours && r.Access != api.ByClient {
@@ -178,10 +187,8 @@ func (s shell) file(name, content string) string {
 
 // A grant comes about, is pulled and is suspended by commands alone, as TestOneGrantEndToEnd does through the API; answers are
 // tables for people and JSON or CSV for programs, and refusals say what the hub says, with an exit code of their kind.
-func TestOneGrantByCommands(t *testing.T) {
-	t.Parallel()
-	h := hubtest.Start(t, hubtest.Options{})
-	sample := h.Sample(t, 30)
+func checkOneGrantByCommands(t *testing.T, h *hubtest.Hub, sample hubtest.Sample) {
+	t.Helper()
 	s := shell{t: t, hub: h, home: t.TempDir()}
 	word := s.file("password", hubtest.Password+"\n")
 	for _, name := range []string{"police_admin", "police_operator", "social_admin", "social_operator", "platform_operator", "auditor"} {

@@ -50,7 +50,7 @@ type copying struct {
 func newCopying(t *testing.T) *copying {
 	t.Helper()
 	c := &copying{hub: hubtest.Start(t, hubtest.Options{}), binary: hubtest.Build(t), key: filepath.Join(t.TempDir(), "key")}
-	c.sample = c.hub.Sample(t, 2400)
+	c.sample = c.hub.Sample(t, 1800)
 	c.grant = c.sample.Grant(t, c.sample.Terms())
 	if err := os.WriteFile(c.key, []byte(c.sample.Key.Token()+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ func (c *copying) advance(ctx context.Context) error {
 	defer c.change.Unlock()
 	c.version++
 	extra := c.version % 7 * 10
-	c.rows.Store(fmt.Sprintf("version %d", c.version), 1600+extra)
+	c.rows.Store(fmt.Sprintf("version %d", c.version), 1200+extra)
 	for _, sql := range []string{
 		"DELETE FROM thing WHERE no LIKE 'X%'",
 		fmt.Sprintf("INSERT INTO thing SELECT 'X' || n, '330602', '', '2020-01-01', n FROM generate_series(1, %d) n", extra),
@@ -118,7 +118,7 @@ func (c *copying) pull(t *testing.T, command, into string, more ...string) *hubt
 	t.Helper()
 	args := append([]string{
 		"pull", command, "--into", into, "--table", "thing_copy", "--url", c.hub.URL(), "--key-file", c.key, "--resource", c.sample.Resource.ID,
-		"--purpose", c.grant.Purpose, "--page-rows", "100",
+		"--purpose", c.grant.Purpose, "--page-rows", "80",
 	}, more...)
 	return hubtest.StartProcess(t, c.binary, args...)
 }
@@ -126,6 +126,7 @@ func (c *copying) pull(t *testing.T, command, into string, more ...string) *hubt
 // A copier that is killed again and again, in each phase and while rows change at the source, ends with exactly the rows of
 // its grant, in PostgreSQL and in a folder; and nobody who reads the copy meanwhile ever sees a part of a run.
 func TestKilledCopierLosesNothing(t *testing.T) {
+	t.Parallel()
 	c := newCopying(t)
 	began := time.Now()
 	ctx, stop := context.WithCancel(t.Context())
@@ -234,7 +235,7 @@ func (c *copying) killInDatabase(t *testing.T, dsn string) map[string]int {
 			kills[after.phase]++
 			total++
 		}
-		t.Logf("%s: wanted %s, met %v, killed in %s", time.Since(began), wanted, met, after.phase)
+		t.Logf("%s: wanted %s, met %v, killed in %s", time.Since(began).Round(time.Millisecond), wanted, met, after.phase)
 	}
 	return kills
 }

@@ -10,6 +10,9 @@ import (
 	"github.com/shuqiao/shuqiao/api/client"
 )
 
+// lockWait is how long a copier waits for another one to end: a server needs a moment to see that a killed one is gone.
+const lockWait = 15 * time.Second
+
 // maxRestarts bounds how often one Once begins to read everything anew before it gives up.
 const maxRestarts = 5
 
@@ -21,8 +24,12 @@ type Options struct {
 	Table    string         // In PostgreSQL; "" means one named after Pull.Resource.
 	CSV      bool           // In folders: keep rows.csv beside rows.ndjson.
 	PageRows int            // Rows per call, at most 5000; 0 means 5000.
-	Log      *slog.Logger   // nil means slog.Default.
-	Clock    func() time.Time
+	// MaxChanges is how many changes become visible in one transaction; more are not applied but read as a new snapshot. 0 means
+	// a million, in folders 200,000, since there they are held in memory.
+	MaxChanges int
+	LockWait   time.Duration // How long to wait for another process to let go of the copy; 0 means 15 s.
+	Log        *slog.Logger  // nil means slog.Default.
+	Clock      func() time.Time
 }
 
 // Copier keeps one copy. It is for one goroutine.
@@ -57,7 +64,7 @@ type target interface {
 	disposal(ctx context.Context) (*Disposal, error)
 	// method says how dispose removes, for the record.
 	method() string
-	// groupLimit is how many changes a group can hold.
+	// groupLimit is how many changes a group can hold well.
 	groupLimit() int
 	close()
 }
@@ -80,6 +87,9 @@ func Open(ctx context.Context, opt Options) (*Copier, error) {
 	}
 	if opt.PageRows <= 0 || opt.PageRows > 5000 {
 		opt.PageRows = 5000
+	}
+	if opt.LockWait <= 0 {
+		opt.LockWait = lockWait
 	}
 	t, err := openTarget(ctx, opt)
 	if err != nil {
@@ -271,7 +281,7 @@ func (c *Copier) follow(ctx context.Context, s *State) (*State, error) {
 		return s, err
 	}
 	if more {
-		return s, fmt.Errorf("more than %d changes wait: %w", c.target.groupLimit(), errStartOver)
+		return s, fmt.Errorf("more than %d changes wait: %w", c.maxChanges(), errStartOver)
 	}
 	if applied > 0 {
 		c.log.Info("changes applied", "changes", applied, "rows", next.Visible.Rows, "as_of", next.Visible.AsOf)
@@ -310,7 +320,7 @@ func (c *Copier) applyGroup(ctx context.Context, s, next *State, moved func(clie
 		if err := g.apply(ctx, upserts, deletes); err != nil {
 			return 0, false, err
 		}
-		if more && applied >= c.target.groupLimit() {
+		if more && applied >= c.maxChanges() {
 			break
 		}
 	}
@@ -323,6 +333,13 @@ func (c *Copier) applyGroup(ctx context.Context, s, next *State, moved func(clie
 	err = g.commit(ctx, next)
 	g = nil
 	return applied, more, err
+}
+
+func (c *Copier) maxChanges() int {
+	if c.opt.MaxChanges > 0 {
+		return c.opt.MaxChanges
+	}
+	return c.target.groupLimit()
 }
 
 // shape returns what changes are applied to: what is beside the copy, or the copy, and the cursor behind it.

@@ -28,6 +28,7 @@ const (
 type folder struct {
 	dir  string
 	csv  bool
+	wait time.Duration
 	held *os.File
 }
 
@@ -35,7 +36,7 @@ func openFolder(opt Options) (*folder, error) {
 	if err := os.MkdirAll(opt.Into, 0o700); err != nil {
 		return nil, &Refusal{Code: "target_unreachable", Message: "the folder to copy to cannot be made: " + err.Error(), cause: err}
 	}
-	return &folder{dir: opt.Into, csv: opt.CSV}, nil
+	return &folder{dir: opt.Into, csv: opt.CSV, wait: opt.LockWait}, nil
 }
 
 func (f *folder) close() {
@@ -59,7 +60,7 @@ func (f *folder) lock(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("locking the copy: %w", err)
 	}
-	deadline := time.Now().Add(lockWait)
+	deadline := time.Now().Add(f.wait)
 	for {
 		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {

@@ -15,9 +15,6 @@ import (
 // ApplicationName is how the connections of copiers call themselves in pg_stat_activity.
 const ApplicationName = "shuqiao pull"
 
-// lockWait is how long a copier waits for another one to end: the server needs a moment to see that a killed one is gone.
-const lockWait = 15 * time.Second
-
 // stateTables are where PostgreSQL keeps the states of all copies in one schema, and the records of those that were removed.
 const stateTables = `
 	CREATE TABLE IF NOT EXISTS shuqiao_copy (
@@ -33,6 +30,7 @@ const stateTables = `
 type postgres struct {
 	conn   *pgx.Conn
 	table  string
+	wait   time.Duration
 	locked bool
 }
 
@@ -55,7 +53,7 @@ func openPostgres(ctx context.Context, opt Options) (*postgres, error) {
 	if err != nil {
 		return nil, &Refusal{Code: "target_unreachable", Message: "the database to copy to cannot be reached with this URL; check host, name and password", cause: err}
 	}
-	return &postgres{conn: conn, table: table}, nil
+	return &postgres{conn: conn, table: table, wait: opt.LockWait}, nil
 }
 
 func (p *postgres) close() {
@@ -72,7 +70,7 @@ func (p *postgres) lock(ctx context.Context) error {
 	if p.locked {
 		return nil
 	}
-	deadline := time.Now().Add(lockWait)
+	deadline := time.Now().Add(p.wait)
 	for {
 		err := p.conn.QueryRow(ctx, `SELECT pg_try_advisory_lock(hashtextextended('shuqiao pull ' || current_schema() || '.' || $1, 0))`, p.table).Scan(&p.locked)
 		if err != nil {

@@ -128,9 +128,12 @@ func (w *world) open(t *testing.T, name, into string) *copied {
 	t.Helper()
 	c := &copied{name: name, into: into, grant: w.grants[name]}
 	opt := replica.Options{
-		Client: w.sample.Client.Persistent(client.Retry{}), Into: into, Table: "reading_copy", CSV: true, PageRows: 9,
+		Client: w.sample.Client.Persistent(client.Retry{}), Into: into, Table: "reading_copy", CSV: true, PageRows: 9, LockWait: time.Millisecond,
 		Pull: client.Pull{Resource: w.sample.Resource.ID, Grant: c.grant.ID, Purpose: name},
 		Log:  slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+	if name == "filtered" || name == "keyless-folder" {
+		opt.MaxChanges = 5 // Fewer than happen.
 	}
 	var err error
 	if c.copier, err = replica.Open(t.Context(), opt); err != nil {
@@ -228,6 +231,16 @@ func TestCopyFollowsGrant(t *testing.T) {
 		copies = append(copies, w.open(t, name, into))
 	}
 	w.current(t, "first copy", copies)
+	for _, c := range copies {
+		second := w.open(t, c.name, c.into)
+		if _, err := second.copier.Once(ctx); !errors.Is(err, replica.ErrBusy) {
+			t.Errorf("%s: a second writer: %v", c.name, err)
+		}
+		if found, err := second.copier.Verify(ctx); err != nil || !found.Equal {
+			t.Errorf("%s: comparing beside the writer: %+v, %v", c.name, found, err)
+		}
+	}
+	w.checkPlaces(t, copies[0])
 
 	w.source(t, `DELETE FROM reading WHERE slot % 5 = 0; UPDATE reading SET label = 'changed ' || slot WHERE slot % 4 = 0;
 		UPDATE reading SET valid = NOT valid WHERE slot % 6 = 1; INSERT INTO reading (station, slot, valid, label) VALUES ('~1', -5, true, 'new')`)
@@ -252,6 +265,8 @@ func TestCopyFollowsGrant(t *testing.T) {
 
 	for _, c := range copies {
 		w.hubExec(t, c.grant.ID, "UPDATE sharing_grant SET terms_version = terms_version + 1, items = array_remove(items, 4) WHERE id = $1", c.grant.ID)
+	}
+	for _, c := range copies {
 		waitUntil(t, func() bool {
 			schema, err := w.sample.Client.SchemaOf(ctx, client.Pull{Resource: w.sample.Resource.ID, Grant: c.grant.ID, Purpose: c.name})
 			return err == nil && schema.TermsVersion == 2
@@ -270,14 +285,58 @@ func TestCopyFollowsGrant(t *testing.T) {
 	w.checkEnd(t, copies)
 }
 
+// checkPlaces: a table that is no copy is left alone, and a copy of one grant is not filled from another.
+func (w *world) checkPlaces(t *testing.T, c *copied) {
+	t.Helper()
+	if _, err := pgtest.Conn(t, c.into).Exec(t.Context(), "CREATE TABLE taken (x int)"); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if _, err := pgtest.Conn(t, c.into).Exec(t.Context(), "DROP TABLE taken"); err != nil {
+			t.Fatal(err)
+		}
+	}()
+	for code, opt := range map[string]replica.Options{
+		"table_taken": {Into: c.into, Table: "taken", Pull: client.Pull{Resource: w.sample.Resource.ID, Grant: c.grant.ID, Purpose: c.name}},
+		"other_grant": {
+			Into: filepath.Join(t.TempDir(), "copy"), Pull: client.Pull{Resource: w.sample.Resource.ID, Grant: c.grant.ID, Purpose: c.name},
+		},
+	} {
+		opt.Client, opt.Log = w.sample.Client, slog.New(slog.NewTextHandler(io.Discard, nil))
+		copier, err := replica.Open(t.Context(), opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = copier.Once(t.Context())
+		copier.Close()
+		if code == "other_grant" {
+			if err != nil {
+				t.Fatal(err)
+			}
+			opt.Pull.Grant = w.grants["filtered"].ID
+			if copier, err = replica.Open(t.Context(), opt); err != nil {
+				t.Fatal(err)
+			}
+			_, err = copier.Once(t.Context())
+			copier.Close()
+		}
+		var refusal *replica.Refusal
+		if !asRefusal(err, &refusal) || refusal.Code != code {
+			t.Errorf("%s: %v", code, err)
+		}
+	}
+}
+
 // checkSuspension: a suspended grant leaves the copy as it is, says so, and goes on when it is resumed.
 func (w *world) checkSuspension(t *testing.T, copies []*copied) {
 	t.Helper()
 	for _, c := range copies {
-		before := c.labels(t)
 		if _, err := w.sample.Provider.Admin.Suspend(t.Context(), c.grant.ID, "示例原因"); err != nil {
 			t.Fatal(err)
 		}
+	}
+	for _, c := range copies {
+		before := c.labels(t)
 		var err error
 		waitUntil(t, func() bool { _, err = c.copier.Once(t.Context()); return err != nil })
 		s, loadErr := c.copier.Status(t.Context())
@@ -290,7 +349,14 @@ func (w *world) checkSuspension(t *testing.T, copies []*copied) {
 		if _, err := w.sample.Provider.Admin.Resume(t.Context(), c.grant.ID, "示例原因"); err != nil {
 			t.Fatal(err)
 		}
-		waitUntil(t, func() bool { s, err = c.copier.Once(t.Context()); return err == nil })
+	}
+	for _, c := range copies {
+		var s *replica.State
+		waitUntil(t, func() bool {
+			var err error
+			s, err = c.copier.Once(t.Context())
+			return err == nil
+		})
 		if s.Notice != "" {
 			t.Errorf("%s: resumed, but says %q", c.name, s.Notice)
 		}
@@ -352,10 +418,12 @@ func (w *world) checkTampering(t *testing.T, copies []*copied) {
 func (w *world) checkEnd(t *testing.T, copies []*copied) {
 	t.Helper()
 	for _, c := range copies {
-		_, err := w.sample.Staff.Operator.Terminate(t.Context(), c.grant.ID, "示例原因", client.Filing{})
-		if err != nil {
+		if _, err := w.sample.Staff.Operator.Terminate(t.Context(), c.grant.ID, "示例原因", client.Filing{}); err != nil {
 			t.Fatal(err)
 		}
+	}
+	for _, c := range copies {
+		var err error
 		waitUntil(t, func() bool { _, err = c.copier.Once(t.Context()); return err != nil })
 		s, loadErr := c.copier.Status(t.Context())
 		if !replica.Over(err) || replica.Waiting(err) || loadErr != nil || s.NoticeCode != "no_grant" {
