@@ -36,8 +36,8 @@ func (c *Client) As(token string) *Client {
 	return &Client{Base: c.Base, Token: token, HTTP: c.HTTP, Retry: c.Retry}
 }
 
-// Persistent returns a client that repeats calls as r says: reads and writes under a key of Once whenever nobody answered,
-// others only when the hub said that it did nothing (429, 503).
+// Persistent returns a client that repeats calls as r says: reads, and writes under a key of Once, whenever nobody answered;
+// others only when the hub said that it did nothing (429, 503). Calls that make something are sent under a key of their own.
 func (c *Client) Persistent(r Retry) *Client {
 	return &Client{Base: c.Base, Token: c.Token, HTTP: c.HTTP, Retry: &r}
 }
@@ -202,6 +202,15 @@ func newProblem(resp *http.Response, raw []byte) *Problem {
 		p.RetryAfter = time.Duration(seconds) * time.Second
 	}
 	return p
+}
+
+// create is fetch for calls that make something. A persistent client sends them under a key of its own unless the caller has
+// one, so that a call that nobody answered can be repeated without making two.
+func create[T any](ctx context.Context, c *Client, path string, body any, options ...func(*http.Request)) (T, error) {
+	if c.Retry != nil {
+		options = append([]func(*http.Request){Once(NewKey())}, options...)
+	}
+	return fetch[T](ctx, c, http.MethodPost, path, body, options...)
 }
 
 // fetch calls and returns the decoded answer.

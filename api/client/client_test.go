@@ -82,6 +82,7 @@ func TestRetry(t *testing.T) {
 		{"a read that was cut", []answer{{}, {}, fine}, read, 3, "", 0},
 		{"a write that was cut", []answer{{}, fine}, write, 1, "-", 0},
 		{"a write under a key that was cut", []answer{{}, fine}, writeOnce, 2, "", 0},
+		{"something to make that was cut", []answer{{}, fine}, create, 2, "", 0},
 		{"a write to a busy hub", []answer{problem(503, "overloaded", nil), fine}, write, 2, "", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -107,10 +108,12 @@ func TestRetry(t *testing.T) {
 
 func read(ctx context.Context, c *client.Client) error { _, err := c.Run(ctx, "1"); return err }
 
-func write(ctx context.Context, c *client.Client) error { _, err := c.RunNow(ctx, "1"); return err }
+func write(ctx context.Context, c *client.Client) error { _, err := c.Suspend(ctx, "1", "r"); return err }
+
+func create(ctx context.Context, c *client.Client) error { _, err := c.RunNow(ctx, "1"); return err }
 
 func writeOnce(ctx context.Context, c *client.Client) error {
-	_, err := c.RunNow(ctx, "1", client.Once(client.NewKey()))
+	_, err := c.Suspend(ctx, "1", "r", client.Once("key of the caller"))
 	return err
 }
 

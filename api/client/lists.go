@@ -186,7 +186,7 @@ func (c *Client) MoveTask(ctx context.Context, id, step string, changes ...Chang
 
 // Repair queues a run that mends what a comparison found.
 func (c *Client) Repair(ctx context.Context, task string, changes ...Change) (Run, error) {
-	return fetch[Run](ctx, c, http.MethodPost, "/tasks/"+task+"/repair", nil, changes...)
+	return create[Run](ctx, c, "/tasks/"+task+"/repair", nil, changes...)
 }
 
 // CancelRun stops a run before its merge.
@@ -196,7 +196,7 @@ func (c *Client) CancelRun(ctx context.Context, id string) (Run, error) {
 
 // ConfirmDeletes queues a run that may delete what this one was refused to.
 func (c *Client) ConfirmDeletes(ctx context.Context, id string, changes ...Change) (Run, error) {
-	return fetch[Run](ctx, c, http.MethodPost, "/runs/"+id+"/confirm", nil, changes...)
+	return create[Run](ctx, c, "/runs/"+id+"/confirm", nil, changes...)
 }
 
 // RejectsOf lists the rows that a run refused.
@@ -241,7 +241,7 @@ func (c *Client) BaseDatabase(ctx context.Context, code string) (BaseDatabase, e
 
 // CreateThemeDatabase adds and registers a theme database.
 func (c *Client) CreateThemeDatabase(ctx context.Context, d ThemeDatabase, changes ...Change) (BaseDatabase, error) {
-	return fetch[BaseDatabase](ctx, c, http.MethodPost, "/base-databases", d, changes...)
+	return create[BaseDatabase](ctx, c, "/base-databases", d, changes...)
 }
 
 // ConsumingSystem returns one client.
