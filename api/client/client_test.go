@@ -108,7 +108,10 @@ func TestRetry(t *testing.T) {
 
 func read(ctx context.Context, c *client.Client) error { _, err := c.Run(ctx, "1"); return err }
 
-func write(ctx context.Context, c *client.Client) error { _, err := c.Suspend(ctx, "1", "r"); return err }
+func write(ctx context.Context, c *client.Client) error {
+	_, err := c.Suspend(ctx, "1", "r")
+	return err
+}
 
 func create(ctx context.Context, c *client.Client) error { _, err := c.RunNow(ctx, "1"); return err }
 
