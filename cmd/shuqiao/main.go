@@ -113,7 +113,7 @@ func run(ctx context.Context, args, environ []string, out, errOut io.Writer) int
 func runFrom(ctx context.Context, args, environ []string, in io.Reader, out, errOut io.Writer) int {
 	var line commands
 	exited, code := false, 0
-	parser, err := kong.New(&line, append(cli.Options(),
+	parser, err := kong.New(&line, append(cli.Options(args),
 		kong.Name("shuqiao"),
 		kong.Description("Shuqiao (数桥): a government data-sharing exchange hub."),
 		kong.Writers(out, errOut),

@@ -126,13 +126,16 @@ var groupHelps = map[string]string{
 	"client key": "Keys of consuming systems.", "user": "Accounts.", "policy": "The rules.", "audit": "Evidence.",
 }
 
-// Options adds the commands of the table to a command line whose grammar may have some of the groups already.
-func Options() []kong.Option {
+// Options adds the commands of the table to a command line whose grammar may have some of the groups already. When args name
+// groups or commands of the table only those are added, since a grammar of all takes a while; else all are.
+func Options(args []string) []kong.Option {
 	var out []kong.Option
 	var groups []string
+	named := slices.ContainsFunc(Commands(), func(c Command) bool { return slices.Contains(args, c.group()) })
 	for _, c := range Commands() {
-		group, _, nested := strings.Cut(c.Path, " ")
+		group, nested := c.group(), c.group() != c.Path
 		switch {
+		case named && !slices.Contains(args, group):
 		case !nested:
 			out = append(out, kong.DynamicCommand(c.Path, c.Help, "", reflect.New(c.leaf(true)).Interface()))
 		case !slices.Contains(groups, group):
@@ -141,6 +144,12 @@ func Options() []kong.Option {
 		}
 	}
 	return append(out, kong.PostBuild(graft))
+}
+
+// group is the first word of the command.
+func (c Command) group() string {
+	group, _, _ := strings.Cut(c.Path, " ")
+	return group
 }
 
 // grafted ends the names of the table's groups while the command line is built, since another group may have their name.
