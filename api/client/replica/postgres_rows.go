@@ -108,9 +108,18 @@ func upsert(ctx context.Context, tx pgx.Tx, table string, s Shape, rows []cells)
 		quoted(table), strings.Join(names, ", "), strings.Join(casts, ", "), strings.Join(unnest, ", "), strings.Join(places, ", "),
 		strings.Join(s.keyNames(), ", "), conflict)
 	if err := tx.QueryRow(ctx, sql, arrays(len(s.Columns), rows)...).Scan(&added); err != nil {
-		return 0, err
+		return 0, withoutValues(err)
 	}
 	return added, nil
+}
+
+// withoutValues keeps to itself what a row holds: PostgreSQL repeats values in what it says about them, and errors go to logs.
+func withoutValues(err error) error {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || !strings.HasPrefix(pg.Code, "22") && !strings.HasPrefix(pg.Code, "23") { // data_exception, integrity_constraint_violation
+		return err
+	}
+	return fmt.Errorf("the database does not take a row (SQLSTATE %s %s)", pg.Code, pg.ConstraintName)
 }
 
 // remove deletes rows by their keys and returns how many there were.
@@ -134,7 +143,7 @@ func remove(ctx context.Context, tx pgx.Tx, table string, s Shape, keys [][]stri
 	}
 	tag, err := tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s t USING unnest(%s) AS u (%s) WHERE %s",
 		quoted(table), strings.Join(unnest, ", "), strings.Join(names, ", "), strings.Join(same, " AND ")), args...)
-	return tag.RowsAffected(), err
+	return tag.RowsAffected(), withoutValues(err)
 }
 
 // swap makes what is beside the copy visible. Where the columns are the same, the differences are merged, so that views,
@@ -206,7 +215,7 @@ func (p *postgres) merge(ctx context.Context, tx pgx.Tx, s Shape) error {
 		"DROP TABLE " + quoted(p.side()),
 	} {
 		if _, err := tx.Exec(ctx, statement); err != nil {
-			return err
+			return withoutValues(err)
 		}
 	}
 	return nil
@@ -247,6 +256,6 @@ func dependents(err error) error {
 	}
 	return &Refusal{
 		Code: "views_depend", cause: err,
-		Message: "the table of the copy has to be replaced, and others stand on it: " + pg.Detail + "; drop them, let the copier finish, and make them again",
+		Message: "the table of the copy has to go, and others stand on it: " + pg.Detail + "; drop them, repeat the command, and make them again where there is a new table",
 	}
 }

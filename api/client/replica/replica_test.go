@@ -254,6 +254,15 @@ func TestCopyFollowsGrant(t *testing.T) {
 	w.source(t, `DELETE FROM reading WHERE slot = 1; UPDATE reading SET label = 'later' WHERE slot = 2`)
 	w.collect(t)
 	w.hubExec(t, "", "UPDATE store.store_head SET min_seq = seq WHERE resource = $1", w.sample.Resource.ID)
+	if _, err := view.Exec(ctx, "ALTER TABLE reading_copy ADD CONSTRAINT no_later CHECK (label <> 'later')"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := copies[0].copier.Once(ctx); err == nil || !strings.Contains(err.Error(), "no_later") || strings.Contains(err.Error(), "later, ") {
+		t.Errorf("a row that the table does not take: %v", err)
+	}
+	if _, err := view.Exec(ctx, "ALTER TABLE reading_copy DROP CONSTRAINT no_later"); err != nil {
+		t.Fatal(err)
+	}
 	w.current(t, "an expired cursor", copies)
 	var seen int
 	if err := view.QueryRow(ctx, "SELECT count(*) FROM of_people").Scan(&seen); err != nil || seen != len(w.wanted(t, copies[0])) {
