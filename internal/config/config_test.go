@@ -99,6 +99,11 @@ SHUQIAO_NODE_TAKEOVER=1s  # flag
 SHUQIAO_WORKERS=3  # file
 SHUQIAO_BODY_LIMIT=64KiB  # environment
 SHUQIAO_TIME_ZONE=Asia/Shanghai  # default
+SHUQIAO_TLS_CERT=  # default
+SHUQIAO_TLS_KEY=  # default
+SHUQIAO_TLS_CLIENT_CA=  # default
+SHUQIAO_TRUSTED_PROXIES=  # default
+SHUQIAO_PROXY_HEADER=x-forwarded  # default
 `
 	if diff := cmp.Diff(want, dump(t, c)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -162,6 +167,14 @@ func TestChecks(t *testing.T) {
 		"workers":       {[]string{"1", "64"}, []string{"", "0", "65", "1.5", "-1"}},
 		"body-limit":    {[]string{"4096", "4KiB", "64MiB", "65536KiB"}, []string{"", "4095", "65MiB", "1MB", "KiB", "-4KiB", "9223372036854775807MiB", "1.5MiB"}},
 		"time-zone":     {[]string{"Asia/Shanghai", "UTC"}, []string{"", "Local", "Asia/Nowhere", "../etc/passwd", "+08:00"}},
+		"tls-cert":      {[]string{"", "/etc/shuqiao/tls/cert.pem"}, []string{"a\x00b"}},
+		"tls-key":       {[]string{"", "/etc/shuqiao/tls/key.pem"}, []string{"a\x00b"}},
+		"tls-client-ca": {[]string{"", "/etc/shuqiao/tls/clients.pem"}, []string{"a\x00b"}},
+		"trusted-proxies": {
+			[]string{"", "10.0.0.0/8", "10.0.0.1, ::1", "fd00::/8,::ffff:10.0.0.1", "0.0.0.0/0"},
+			[]string{",", "10.0.0.0/33", "10.0.0.1/8", "localhost", "fe80::1%eth0", "::ffff:10.0.0.0/104", strings.Repeat("::1,", 64) + "::1"},
+		},
+		"proxy-header": {[]string{"x-forwarded", "forwarded"}, []string{"", "both"}},
 	}
 	for _, o := range config.Options() {
 		test, ok := cases[o.Key]
