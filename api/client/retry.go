@@ -57,7 +57,7 @@ func (p *Problem) passing(repeatable bool) bool {
 	case http.StatusTooManyRequests:
 		return p.Code != "quota_exhausted"
 	case http.StatusServiceUnavailable:
-		return true
+		return p.Code != "setup_required" // That takes a person.
 	case http.StatusBadGateway, http.StatusGatewayTimeout:
 		return repeatable
 	}
