@@ -57,6 +57,8 @@ const (
 	GrantTerminate    Action = "grant.terminate"
 	GrantExpire       Action = "grant.expire"
 
+	GrantConfirmRestored Action = "grant.confirm_restored" // Say after a restore that the grants it suspended are in force.
+
 	TaskRead      Action = "task.read"
 	TaskWrite     Action = "task.write"
 	TaskRun       Action = "task.run"
@@ -139,6 +141,7 @@ var actions = []struct {
 	{GrantResume, ownDepartment},
 	{GrantTerminate, ownDepartment},
 	{GrantExpire, anyDepartment},
+	{GrantConfirmRestored, anyDepartment},
 	{TaskRead, ownDepartment},
 	{TaskWrite, ownDepartment},
 	{TaskRun, ownDepartment},
