@@ -109,6 +109,7 @@ func Commands() []Command {
 		{Path: "grant history", Method: get, Route: "/grants/{id}/history", Help: "Show what was done to a grant.", Columns: historyColumns},
 		{Path: "grant suspend", Method: post, Route: "/grants/{id}/suspend", Help: "Suspend: refused everywhere within a second.", Body: "reason!"},
 		{Path: "grant resume", Method: post, Route: "/grants/{id}/resume", Help: "Resume.", Body: "reason!"},
+		{Path: "grant confirm-restored", Method: post, Route: "/grants/confirm-restored", Help: "Confirm grants that a restore suspended, 200 at a time.", Body: "reason", File: true},
 		{Path: "grant terminate", Method: post, Route: "/grants/{id}/terminate", Help: "End for good. A provider records negotiation and filing.", Body: "reason! negotiation:filing.negotiation filing-no:filing.filing_no filing-date:filing.date"},
 
 		{Path: "task list", Method: get, Route: "/tasks", Help: "List tasks.", Query: "resource:resource_id department:department_id state", Columns: "id kind mode state priority resource_id"},
