@@ -64,7 +64,8 @@ const (
 	TaskRun       Action = "task.run"
 	RunCancel     Action = "run.cancel"
 	RunConfirm    Action = "run.confirm"
-	RejectRead    Action = "reject.read" // Keys and reasons; the row itself only for the provider.
+	RejectRead    Action = "reject.read"  // Keys and reasons; the row itself only for the provider.
+	RejectWaive   Action = "reject.waive" // A refused row need not be corrected.
 	ScheduleWrite Action = "schedule.write"
 
 	DataPull    Action = "data.pull"    // Rows, one row, changes, streams.
@@ -148,6 +149,7 @@ var actions = []struct {
 	{RunCancel, ownDepartment},
 	{RunConfirm, ownDepartment},
 	{RejectRead, ownDepartment},
+	{RejectWaive, ownDepartment},
 	{ScheduleWrite, ownDepartment},
 	{DataPull, anyDepartment},
 	{DataVerify, anyDepartment},

@@ -191,6 +191,9 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	if err := audit.MakePartitions(ctx, p.DB); err != nil {
 		return err
 	}
+	if err := exchange.MakeHistoryPartitions(ctx, p.DB); err != nil {
+		return err
+	}
 	subjects, err := subjectKey(ctx, p.DB, keyring)
 	if err != nil {
 		return err
