@@ -114,11 +114,6 @@ func (c *Client) ResourceReconciliations(ctx context.Context, resource string) (
 	return All[Reconciliation](ctx, c, "/resources/"+resource+"/reconciliations")
 }
 
-// Mounts lists the mounts of an entry.
-func (c *Client) Mounts(ctx context.Context, resource string) ([]Mount, error) {
-	return All[Mount](ctx, c, "/resources/"+resource+"/mounts")
-}
-
 // Mount returns one mount.
 func (c *Client) Mount(ctx context.Context, id string) (Mount, error) {
 	return fetch[Mount](ctx, c, http.MethodGet, "/mounts/"+id, nil)

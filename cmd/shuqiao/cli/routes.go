@@ -115,6 +115,7 @@ func Commands() []Command {
 		{Path: "task list", Method: get, Route: "/tasks", Help: "List tasks.", Query: "resource:resource_id department:department_id state", Columns: "id kind mode state priority resource_id"},
 		{Path: "task show", Method: get, Route: "/tasks/{id}", Help: "Show one task."},
 		{Path: "task create", Method: post, Route: "/tasks", Help: "Make a task.", Body: "kind resource:resource_id! priority#", Once: true},
+		{Path: "task edit", Method: put, Route: "/tasks/{id}", Help: "Change a task.", File: true},
 		{Path: "task enable", Method: post, Route: "/tasks/{id}/enable", Help: "Let it run."},
 		{Path: "task pause", Method: post, Route: "/tasks/{id}/pause", Help: "Let it not run by itself."},
 		{Path: "task disable", Method: post, Route: "/tasks/{id}/disable", Help: "Let it not run at all."},
@@ -128,6 +129,7 @@ func Commands() []Command {
 		{Path: "run confirm", Method: post, Route: "/runs/{id}/confirm", Help: "Run again and delete what this run was refused to.", Once: true},
 		{Path: "run rejects", Method: get, Route: "/runs/{id}/rejects", Help: "List the rows it refused, with reasons.", Query: "state", Columns: rejectColumns},
 		{Path: "run reject-row", Method: get, Route: "/rejects/{id}/row", Help: "Show a refused row itself, for its provider."},
+		{Path: "run reject-waive", Method: post, Route: "/rejects/{id}/waive", Help: "Let a refused row be.", Body: "reason!"},
 		{Path: "run reconciliation", Method: get, Route: "/runs/{id}/reconciliation", Help: "List the comparisons it made.", Columns: compareColumns},
 
 		{Path: "schedule list", Method: get, Route: "/schedules", Help: "List schedules.", Query: "task:task_id state", Columns: "id state spec time_zone overlap missed next_at last_due_at error"},
