@@ -23,6 +23,7 @@ type schemaBody struct {
 	Terms    int64        `json:"terms_version"`
 	RowID    bool         `json:"row_id"` // Whether rows carry _rid.
 	ByKey    bool         `json:"by_key"` // Whether rows can be asked for by key.
+	Key      []string     `json:"key"`    // The key items in the order in which keys are written; empty where rows carry _rid.
 	Items    []SchemaItem `json:"items"`
 }
 
@@ -57,7 +58,12 @@ func (s *Service) Schema(ctx context.Context, client authz.Principal, call Call)
 	t := c.terms
 	out := schemaBody{
 		Resource: t.grant.ResourceID, Version: t.version, Grant: t.grant.ID, Terms: t.grant.TermsVersion,
-		RowID: !t.keyClear, ByKey: t.keyAsk, Items: t.schemaItems(),
+		RowID: !t.keyClear, ByKey: t.keyAsk, Key: []string{}, Items: t.schemaItems(),
+	}
+	if t.keyClear {
+		for _, item := range t.key {
+			out.Key = append(out.Key, item.Identifier)
+		}
 	}
 	body, err := json.Marshal(out)
 	if err != nil {
