@@ -63,6 +63,8 @@ type Config struct {
 	TLSClientCA  string         // file; "" asks clients for no certificate
 	Proxies      []netip.Prefix // networks whose proxies may say who calls
 	ProxyHeader  ProxyHeader
+	ExportsDir   string // "" for exports in the data folder
+	ExportKeep   time.Duration
 	TimeZone     *time.Location // never nil
 	Retain       retain.Days    // how long things are kept
 	Warnings     []string       // things to log at start, such as unknown variables; they hold names, never values

@@ -98,6 +98,8 @@ SHUQIAO_LOG_FORMAT=text  # default
 SHUQIAO_NODE_TAKEOVER=1s  # flag
 SHUQIAO_WORKERS=3  # file
 SHUQIAO_BODY_LIMIT=64KiB  # environment
+SHUQIAO_EXPORTS_DIR=  # default
+SHUQIAO_EXPORT_KEEP=168h  # default
 SHUQIAO_TIME_ZONE=Asia/Shanghai  # default
 SHUQIAO_TLS_CERT=  # default
 SHUQIAO_TLS_KEY=  # default
@@ -166,6 +168,8 @@ func TestChecks(t *testing.T) {
 		"node-takeover": {[]string{"1s", "8s", "1m0s", "1500ms"}, []string{"", "8", "999ms", "61s", "-8s"}},
 		"workers":       {[]string{"1", "64"}, []string{"", "0", "65", "1.5", "-1"}},
 		"body-limit":    {[]string{"4096", "4KiB", "64MiB", "65536KiB"}, []string{"", "4095", "65MiB", "1MB", "KiB", "-4KiB", "9223372036854775807MiB", "1.5MiB"}},
+		"exports-dir":   {[]string{"", "/srv/导出"}, []string{"a\x00b"}},
+		"export-keep":   {[]string{"1h", "168h", "720h"}, []string{"", "59m", "721h", "7d", "-1h"}},
 		"time-zone":     {[]string{"Asia/Shanghai", "UTC"}, []string{"", "Local", "Asia/Nowhere", "../etc/passwd", "+08:00"}},
 		"tls-cert":      {[]string{"", "/etc/shuqiao/tls/cert.pem"}, []string{"a\x00b"}},
 		"tls-key":       {[]string{"", "/etc/shuqiao/tls/key.pem"}, []string{"a\x00b"}},

@@ -99,6 +99,16 @@ func Options() []Option {
 			DocZH: "请求体的上限，单位为字节、KiB 或 MiB：4KiB 至 64MiB。",
 		}, bytesBetween(4<<10, 64<<20), func(c *Config, v int64) { c.BodyLimit = v }),
 		define(Option{
+			Key: "exports-dir", Env: "SHUQIAO_EXPORTS_DIR",
+			Doc:   "Folder for the sealed files of exports. Empty: exports in the data folder. Several nodes share one folder.",
+			DocZH: "导出文件（加密）的存放目录。不填时为数据目录下的 exports。多节点须共用同一目录。",
+		}, parseFolder, func(c *Config, v string) { c.ExportsDir = v }),
+		define(Option{
+			Key: "export-keep", Env: "SHUQIAO_EXPORT_KEEP", Default: "168h",
+			Doc:   "How long the file of an export may be fetched: 1h to 720h.",
+			DocZH: "导出文件可下载的时长：1h 至 720h。",
+		}, durationBetween(time.Hour, 30*24*time.Hour), func(c *Config, v time.Duration) { c.ExportKeep = v }),
+		define(Option{
 			Key: "time-zone", Env: "SHUQIAO_TIME_ZONE", Default: "Asia/Shanghai",
 			Doc:   "IANA time zone of schedules, working days and shown times.",
 			DocZH: "调度、工作日与界面显示所用的 IANA 时区。",
