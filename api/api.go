@@ -25,6 +25,7 @@ import (
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/exchange"
 	"github.com/shuqiao/shuqiao/exchange/pull"
+	"github.com/shuqiao/shuqiao/exchange/retention"
 	"github.com/shuqiao/shuqiao/internal/db"
 	"github.com/shuqiao/shuqiao/internal/fault"
 	"github.com/shuqiao/shuqiao/sharing"
@@ -41,6 +42,8 @@ type Options struct {
 	Pull     *pull.Service
 	Exports  *pull.Exports
 	Log      *audit.Log
+
+	Retention *retention.Service
 	Checks   []Check // What /readyz asks, in this order.
 
 	Version   string               // Of the program, for the OpenAPI document; "" means "dev".
@@ -120,6 +123,7 @@ func New(opt Options) (*API, error) {
 		{"data", a.describeRoutes},
 		{"audit", a.auditRoutes},
 		{"policy", a.policyRoutes},
+		{"retention", a.retentionRoutes},
 		{"operations", a.operationRoutes},
 	} {
 		a.tag = group.tag

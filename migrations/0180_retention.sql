@@ -31,6 +31,9 @@ ALTER TABLE reject ALTER COLUMN sealed_row DROP NOT NULL,
     ADD CONSTRAINT reject_sealed_row CHECK (sealed_row IS NOT NULL OR state = 'corrected');
 CREATE INDEX reject_corrected ON reject (closed_at) WHERE state = 'corrected';
 
+-- Orders of files are kept after their file as long as other logs.
+CREATE INDEX export_over ON export (coalesce(finished_at, created_at)) WHERE state IN ('failed', 'gone');
+
 CREATE INDEX fire_due ON fire (due_to);
 CREATE INDEX reconciliation_at ON reconciliation (at);
 CREATE INDEX idempotency_created ON idempotency (created_at);
@@ -63,32 +66,6 @@ $$;
 -- +goose StatementEnd
 REVOKE ALL ON FUNCTION drop_month(text, date) FROM PUBLIC;
 
--- Makes the partition of run_history of the month that begins with first (UTC), as make_usage_partition does for usage.
--- +goose StatementBegin
-CREATE FUNCTION make_run_history_partition(first date) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '2s' SET timezone = 'UTC' AS $$
-DECLARE
-    name  text := 'run_history_' || to_char(first, 'YYYYMM');
-    since timestamptz := first;
-    until timestamptz := first + interval '1 month';
-BEGIN
-    IF first <> date_trunc('month', first) OR abs(first - current_date) > 100 THEN
-        RAISE EXCEPTION 'partitions are made for the months around now' USING ERRCODE = '22023';
-    END IF;
-    IF to_regclass(name) IS NOT NULL THEN
-        RETURN;
-    END IF;
-    EXECUTE format('CREATE TABLE %I (LIKE run_history INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', name);
-    LOCK TABLE run_history_other IN ACCESS EXCLUSIVE MODE;
-    EXECUTE format('WITH moved AS (DELETE FROM run_history_other WHERE finished_at >= %L AND finished_at < %L RETURNING *) INSERT INTO %I SELECT * FROM moved',
-        since, until, name);
-    EXECUTE format('GRANT SELECT ON %I TO %I', name, session_user);
-    EXECUTE format('ALTER TABLE run_history ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name, since, until);
-END
-$$;
--- +goose StatementEnd
-REVOKE ALL ON FUNCTION make_run_history_partition(date) FROM PUBLIC;
-
 INSERT INTO policy_rule (id, role, action, effect, note)
 SELECT replace(role, '_', '-') || '-retention-read', role, 'retention.read', 'allow', 'how long things are kept is no secret among those who answer for it'
 FROM unnest(ARRAY['system_admin', 'security_admin', 'auditor', 'platform_operator', 'dept_admin']) AS role;
@@ -96,9 +73,8 @@ FROM unnest(ARRAY['system_admin', 'security_admin', 'auditor', 'platform_operato
 
 -- +goose Down
 DELETE FROM policy_rule WHERE action = 'retention.read';
-DROP FUNCTION make_run_history_partition(date);
 DROP FUNCTION drop_month(text, date);
-DROP INDEX idempotency_created, reconciliation_at, fire_due, reject_corrected;
+DROP INDEX export_over, idempotency_created, reconciliation_at, fire_due, reject_corrected;
 -- What was erased stays erased: an older program says of an empty value that it cannot be opened.
 ALTER TABLE reject DROP CONSTRAINT reject_sealed_row;
 UPDATE reject SET sealed_row = '' WHERE sealed_row IS NULL;

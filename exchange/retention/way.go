@@ -46,6 +46,10 @@ var ways = map[retain.Kind]way{
 		DELETE FROM reject WHERE id IN (
 			SELECT id FROM reject WHERE state = 'corrected' AND closed_at < clock_timestamp() - $1::interval
 			ORDER BY closed_at LIMIT $2 FOR UPDATE SKIP LOCKED)`), "SELECT min(closed_at) FROM reject WHERE state = 'corrected'"},
+	retain.Exports: {rows(retain.Exports, `
+		DELETE FROM export WHERE id IN (
+			SELECT id FROM export WHERE state IN ('failed', 'gone') AND file = '' AND coalesce(finished_at, created_at) < clock_timestamp() - $1::interval
+			ORDER BY coalesce(finished_at, created_at) LIMIT $2 FOR UPDATE SKIP LOCKED)`), "SELECT min(coalesce(finished_at, created_at)) FROM export WHERE state IN ('failed', 'gone')"},
 	retain.Answers: {rows(retain.Answers, `
 		DELETE FROM idempotency WHERE (actor_id, key) IN (
 			SELECT actor_id, key FROM idempotency WHERE created_at < clock_timestamp() - $1::interval ORDER BY created_at LIMIT $2)`), "SELECT min(created_at) FROM idempotency"},

@@ -18,6 +18,8 @@ type figures struct {
 	lease   *prometheus.Desc
 	applied *prometheus.Desc
 	up      *prometheus.Desc
+
+	removed, retained, failing *prometheus.Desc
 }
 
 func newFigures(p *Program) *figures {
@@ -33,12 +35,16 @@ func newFigures(p *Program) *figures {
 		lease:   desc("policy_lease_age_seconds", "Time since the policy of this node was last confirmed to be current."),
 		applied: desc("policy_applied", "Number of the newest policy change applied on this node."),
 		up:      desc("database_up", "Whether the database answered this collection."),
+
+		removed:  desc("retention_removed_total", "What was removed because its period is over, by kind.", "kind"),
+		retained: desc("retention_run_age_seconds", "Time since a kind last had its turn to be removed.", "kind"),
+		failing:  desc("retention_failing", "Whether the last turn of a kind failed.", "kind"),
 	}
 }
 
 // Describe says what Collect sends.
 func (f *figures) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{f.runs, f.fires, f.overdue, f.unseal, f.lease, f.applied, f.up} {
+	for _, d := range []*prometheus.Desc{f.runs, f.fires, f.overdue, f.unseal, f.lease, f.applied, f.up, f.removed, f.retained, f.failing} {
 		ch <- d
 	}
 }
@@ -53,7 +59,13 @@ func (f *figures) Collect(ch chan<- prometheus.Metric) {
 	gauge(f.lease, (leaseLength - f.p.Follower.LeaseLeft()).Seconds())
 	gauge(f.applied, float64(f.p.Follower.Applied()))
 	up := f.counts(ctx, `SELECT kind, state, count(*) FROM run GROUP BY 1, 2`, 2, func(labels []string, n float64) { gauge(f.runs, n, labels...) }) &&
-		f.counts(ctx, `SELECT outcome, sum(due_count) FROM fire GROUP BY 1`, 1, func(labels []string, n float64) { gauge(f.fires, n, labels...) })
+		f.counts(ctx, `SELECT outcome, sum(due_count) FROM fire GROUP BY 1`, 1, func(labels []string, n float64) { gauge(f.fires, n, labels...) }) &&
+		f.counts(ctx, `SELECT kind, total FROM retention`, 1, func(labels []string, n float64) {
+			ch <- prometheus.MustNewConstMetric(f.removed, prometheus.CounterValue, n, labels...)
+		}) &&
+		f.counts(ctx, `SELECT kind, extract(epoch FROM clock_timestamp() - last_run_at)::float8 FROM retention WHERE last_run_at IS NOT NULL`, 1,
+			func(labels []string, n float64) { gauge(f.retained, n, labels...) }) &&
+		f.counts(ctx, `SELECT kind, (error <> '')::int FROM retention`, 1, func(labels []string, n float64) { gauge(f.failing, n, labels...) })
 	if age, _, err := f.p.Exchange.OldestOverdue(ctx); err == nil {
 		gauge(f.overdue, age.Seconds())
 	}

@@ -23,6 +23,7 @@ const (
 	Answers        Kind = "answers"         // Answers to repeatable writes, by Idempotency-Key.
 	RevokedRows    Kind = "revoked_rows"    // Rows, rejects and staging of resources that were revoked.
 	GrantKeys      Kind = "grant_keys"      // The keys of _rid of grants that are over.
+	Exports        Kind = "exports"         // Orders of files whose file is gone.
 )
 
 // Law says what a period rests on.
@@ -141,6 +142,13 @@ var rules = [...]Rule{
 		Since: "end of the run", SinceZH: "运行结束",
 		What: "Rows that runs staged", WhatZH: "运行过程中的暂存行",
 		How: "dropped by the run itself; what a dead one left, within the hour", HowZH: "由运行自身删除；中断遗留的在一小时内删除",
+	},
+	{
+		Kind: Exports, Days: SixMonths, Least: SixMonths, Basis: Cybersecurity,
+		Since: "end of the order", SinceZH: "导出结束",
+		What: "Orders of files whose file is gone", WhatZH: "文件已不存在的导出记录",
+		How:   "rows are deleted; the file and its key went before, by export-keep or with the right to it",
+		HowZH: "逐批删除；文件及其密钥此前已按 export-keep 或随权利终止而销毁",
 	},
 	{
 		Kind: Answers, Days: 1, Fixed: true, Basis: Own,
