@@ -20,10 +20,18 @@ type Options struct {
 	Passwords *secret.Passwords // nil means the default costs.
 	Log       *slog.Logger      // nil means slog.Default.
 
+	Keyring   *secret.Keyring   // Seals second factors. nil: nobody can set one up.
+
 	Idle        time.Duration // A session unused for so long has ended; 30 minutes.
-	Absolute    time.Duration // A session older than this has ended; 8 hours.
-	MaxFailures int           // Wrong passwords in a row until an account is locked; 5.
-	LockFor     time.Duration // How long it stays locked; 30 minutes.
+	Absolute    time.Duration // A session older than this has ended; 12 hours.
+	MaxFailures int           // Wrong answers in a row until an account is locked; 5.
+	LockFor     time.Duration // How long it stays locked; 15 minutes.
+	SignInRate  int           // Sign-ins per minute and address on this node; 0 means 20, a negative one no limit.
+
+	Policy       PasswordPolicy
+	SecondFactor SecondFactorRule // "" means SecondFactorAdmins.
+	OpenID       OpenIDOptions    // Without an Issuer, people sign in by password only.
+	NoPasswords  bool             // Only system_admin signs in by password; everybody else by OpenID.
 }
 
 // cacheSize bounds the users, sessions, clients and keys remembered, each.
@@ -37,6 +45,9 @@ type Service struct {
 	passwords *secret.Passwords
 	log       *slog.Logger
 	opt       Options
+	addresses addressLimits
+	openID    *openID
+	leaving   []Successor
 
 	users    *authz.Cache[uuid.UUID, knownUser]
 	sessions *authz.Cache[uuid.UUID, *knownSession]
@@ -56,13 +67,19 @@ func New(opt Options) *Service {
 		opt.Idle = 30 * time.Minute
 	}
 	if opt.Absolute <= 0 {
-		opt.Absolute = 8 * time.Hour
+		opt.Absolute = 12 * time.Hour
 	}
 	if opt.MaxFailures <= 0 {
 		opt.MaxFailures = 5
 	}
 	if opt.LockFor <= 0 {
-		opt.LockFor = 30 * time.Minute
+		opt.LockFor = 15 * time.Minute
+	}
+	if opt.SignInRate == 0 {
+		opt.SignInRate = 20
+	}
+	if opt.SecondFactor == "" {
+		opt.SecondFactor = SecondFactorAdmins
 	}
 	f := opt.Enforcer.Follower()
 	s := &Service{
@@ -72,6 +89,8 @@ func New(opt Options) *Service {
 		clients:  authz.NewCache[uuid.UUID, knownClient](f, cacheSize),
 		keys:     authz.NewCache[string, *knownKey](f, cacheSize),
 	}
+	s.addresses = newAddressLimits(opt.SignInRate)
+	s.openID = newOpenID(opt.OpenID, opt.Keyring, f.Now)
 	f.Subscribe(s.apply)
 	return s
 }

@@ -38,6 +38,7 @@ type Account struct {
 	Username    string
 	DisplayName string
 	Password    secret.Secret
+	Temporary   bool // The first sign-in demands another password.
 }
 
 // SetupResult is what Setup created.
@@ -92,8 +93,11 @@ func (s *Service) Setup(ctx context.Context, r SetupRequest) (SetupResult, error
 	hashes := make([]string, len(accounts))
 	news := make([]NewUser, len(accounts))
 	for i, a := range accounts {
-		news[i] = NewUser{a.Username, a.DisplayName, a.Password, out.Authority, []authz.Role{a.role}}
-		wrong = append(wrong, news[i].check(a.path)...)
+		news[i] = NewUser{
+			Username: a.Username, DisplayName: a.DisplayName, Password: a.Password, DepartmentID: out.Authority,
+			Roles: []authz.Role{a.role}, KeepPassword: !a.Temporary,
+		}
+		wrong = append(wrong, news[i].check(a.path, s.opt.Policy)...)
 	}
 	if err := fault.InvalidFields(wrong); err != nil {
 		return SetupResult{}, err
