@@ -103,6 +103,7 @@ func New(opt Options) (*API, error) {
 		register func()
 	}{
 		{"sessions", a.sessionRoutes},
+		{"my account", a.meRoutes},
 		{"departments", a.departmentRoutes},
 		{"users", a.userRoutes},
 		{"clients", a.clientRoutes},

@@ -39,6 +39,8 @@ type Route struct {
 	Status  int          // Of a success; 0 means 200.
 	Once    bool         // Takes an Idempotency-Key.
 	Limit   int64        // Largest body in bytes; 0 means the hub's body limit.
+	// Unfinished says that people may call it before they have changed a password or set up a second factor that they must.
+	Unfinished bool
 }
 
 // OperationID returns the route's stable name in the OpenAPI document.
@@ -71,6 +73,9 @@ func create(path, summary string, action authz.Action) Route {
 }
 
 func (r Route) signedIn() Route { r.Access, r.Action = SignedIn, ""; return r }
+
+// unfinished opens a route to people who have to finish their sign-in first.
+func (r Route) unfinished() Route { r.Unfinished = true; return r.signedIn() }
 
 // Inputs that many routes share. Those that others embed are exported, since huma passes over embedded fields that are not.
 type (

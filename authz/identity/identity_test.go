@@ -44,7 +44,7 @@ func passwords() *secret.Passwords {
 }
 
 // serve starts a further node with identity over the same database.
-func serve(t *testing.T, url string) (*authztest.Node, *identity.Service) {
+func serve(t *testing.T, url string, changes ...func(*identity.Options)) (*authztest.Node, *identity.Service) {
 	t.Helper()
 	d := authztest.OpenURL(t, url)
 	f, err := authz.NewFollower(t.Context(), authz.FollowerOptions{DB: d})
@@ -55,7 +55,11 @@ func serve(t *testing.T, url string) (*authztest.Node, *identity.Service) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := identity.New(identity.Options{DB: d, Enforcer: e, Passwords: passwords()})
+	opt := identity.Options{DB: d, Enforcer: e, Passwords: passwords(), SecondFactor: identity.SecondFactorOff, SignInRate: -1}
+	for _, change := range changes {
+		change(&opt)
+	}
+	s := identity.New(opt)
 	return authztest.Run(t, d, f, e), s
 }
 
@@ -70,10 +74,10 @@ func setupRequest() identity.SetupRequest {
 	}
 }
 
-func start(t *testing.T) *testHub {
+func start(t *testing.T, changes ...func(*identity.Options)) *testHub {
 	t.Helper()
 	h := &testHub{url: pgtest.URL(t)}
-	h.Node, h.Service = serve(t, h.url)
+	h.Node, h.Service = serve(t, h.url, changes...)
 	var err error
 	if h.first, err = h.Setup(t.Context(), setupRequest()); err != nil {
 		t.Fatalf("setting up: %v", err)
@@ -103,6 +107,8 @@ func (h *testHub) user(t *testing.T, username string, department uuid.UUID, role
 	if err != nil {
 		t.Fatalf("creating %s: %v", username, err)
 	}
+	// As after the person's first sign-in.
+	h.exec(t, "UPDATE hub_user SET password_temporary = false WHERE id = $1", u.ID)
 	if len(roles) == 0 {
 		return u
 	}

@@ -96,6 +96,21 @@ SHUQIAO_NODE_TAKEOVER=1s  # flag
 SHUQIAO_WORKERS=3  # file
 SHUQIAO_BODY_LIMIT=64KiB  # environment
 SHUQIAO_TIME_ZONE=Asia/Shanghai  # default
+SHUQIAO_PASSWORD_MIN_LENGTH=12  # default
+SHUQIAO_PASSWORD_MAX_AGE=90d  # default
+SHUQIAO_LOCK_AFTER=5  # default
+SHUQIAO_LOCK_FOR=15m  # default
+SHUQIAO_SESSION_IDLE=30m  # default
+SHUQIAO_SESSION_ABSOLUTE=12h  # default
+SHUQIAO_SIGN_IN_RATE=20  # default
+SHUQIAO_SECOND_FACTOR=admins  # default
+SHUQIAO_PASSWORD_SIGN_IN=true  # default
+SHUQIAO_OPENID_ISSUER=  # default
+SHUQIAO_OPENID_CLIENT_ID=  # default
+SHUQIAO_OPENID_CLIENT_SECRET=  # default
+SHUQIAO_OPENID_USERNAME_CLAIM=preferred_username  # default
+SHUQIAO_OPENID_TRUST_FACTORS=false  # default
+SHUQIAO_PUBLIC_URL=  # default
 `
 	if diff := cmp.Diff(want, dump(t, c)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
