@@ -87,6 +87,10 @@ func (a *API) meRoutes() {
 		return s.EndSession(ctx, p, in.ID)
 	})
 	a.secondFactorRoutes()
+	handle(a, get("/me/colleagues", "The people of my department", "").signedIn(), func(ctx context.Context, p authz.Principal, _ *noInput) (list[identity.Colleague], error) {
+		found, err := s.Colleagues(ctx, p)
+		return newList(found, "", err)
+	})
 	handle(a, get("/me/deputies", "My absences, and whom I act for", "").signedIn(), func(ctx context.Context, p authz.Principal, _ *noInput) (list[identity.Deputy], error) {
 		found, err := s.Deputies(ctx, p, p.ID)
 		return newList(found, "", err)

@@ -17,10 +17,10 @@ const (
 	UserResetSecondFactor Action = "user.reset_second_factor" // For a person who lost theirs.
 	UserSetDeputy         Action = "user.set_deputy"          // For others; everyone names their own.
 
-	ClientRead      Action = "client.read"
-	ClientWrite     Action = "client.write"
-	KeyIssue        Action = "key.issue"
-	KeyRevoke       Action = "key.revoke"
+	ClientRead  Action = "client.read"
+	ClientWrite Action = "client.write"
+	KeyIssue    Action = "key.issue"
+	KeyRevoke   Action = "key.revoke"
 
 	SystemRead           Action = "system.read"
 	SystemWrite          Action = "system.write"

@@ -180,6 +180,30 @@ func (s *Service) Deputies(ctx context.Context, p authz.Principal, user uuid.UUI
 	return list, nil
 }
 
+// Colleague is a person of one's own department, as everybody there may know them.
+type Colleague struct {
+	ID          uuid.UUID `json:"id"`
+	Username    string    `json:"username"`
+	DisplayName string    `json:"display_name"`
+}
+
+// Colleagues lists the active people of the department of the person who asks, that person included, by name.
+func (s *Service) Colleagues(ctx context.Context, p authz.Principal) ([]Colleague, error) {
+	if err := s.onlyPeople(p); err != nil {
+		return nil, err
+	}
+	if p.Limit != "" {
+		return nil, p.Limit.Fault()
+	}
+	list, err := many[Colleague](ctx, s.db.Pool, `
+		SELECT id, username, display_name FROM hub_user WHERE department_id = $1 AND state = 'active' ORDER BY display_name, id LIMIT 1000`,
+		p.Department)
+	if err != nil {
+		return nil, fmt.Errorf("listing colleagues: %w", err)
+	}
+	return list, nil
+}
+
 // endDeputies ends every absence that a person takes part in, on either side.
 func endDeputies(ctx context.Context, tx *db.Tx, user uuid.UUID) error {
 	if err := noteDeputies(ctx, tx, user); err != nil {

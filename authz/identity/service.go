@@ -20,7 +20,7 @@ type Options struct {
 	Passwords *secret.Passwords // nil means the default costs.
 	Log       *slog.Logger      // nil means slog.Default.
 
-	Keyring   *secret.Keyring   // Seals second factors. nil: nobody can set one up.
+	Keyring *secret.Keyring // Seals second factors. nil: nobody can set one up.
 
 	Idle        time.Duration // A session unused for so long has ended; 30 minutes.
 	Absolute    time.Duration // A session older than this has ended; 12 hours.

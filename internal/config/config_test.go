@@ -164,16 +164,31 @@ func TestLoadNamesEveryWrongSetting(t *testing.T) {
 func TestChecks(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct{ right, wrong []string }{
-		"database-url":  {[]string{"", "postgres://u:p@h:5432/db?sslmode=require", "postgresql://h/db", "postgres:///db?host=/run/pg"}, []string{"h/db", "postgres:db", "postgres:///db", "postgres://u:%zz@h/db"}},
-		"data-dir":      {[]string{"", "/srv/数桥", "relative"}, []string{"a\x00b"}},
-		"listen":        {[]string{"127.0.0.1:0", ":8080", "[::1]:65535", "localhost:80"}, []string{"", "8080", "127.0.0.1", "h:65536", "h:-1", "h:http", "::1:80"}},
-		"role":          {[]string{"all", "api", "worker"}, []string{"", "ALL", "api "}},
-		"log-level":     {[]string{"debug", "info", "warn", "error"}, []string{"", "trace", "INFO"}},
-		"log-format":    {[]string{"text", "json"}, []string{"", "xml"}},
-		"node-takeover": {[]string{"1s", "8s", "1m0s", "1500ms"}, []string{"", "8", "999ms", "61s", "-8s"}},
-		"workers":       {[]string{"1", "64"}, []string{"", "0", "65", "1.5", "-1"}},
-		"body-limit":    {[]string{"4096", "4KiB", "64MiB", "65536KiB"}, []string{"", "4095", "65MiB", "1MB", "KiB", "-4KiB", "9223372036854775807MiB", "1.5MiB"}},
-		"time-zone":     {[]string{"Asia/Shanghai", "UTC"}, []string{"", "Local", "Asia/Nowhere", "../etc/passwd", "+08:00"}},
+		"database-url":          {[]string{"", "postgres://u:p@h:5432/db?sslmode=require", "postgresql://h/db", "postgres:///db?host=/run/pg"}, []string{"h/db", "postgres:db", "postgres:///db", "postgres://u:%zz@h/db"}},
+		"data-dir":              {[]string{"", "/srv/数桥", "relative"}, []string{"a\x00b"}},
+		"listen":                {[]string{"127.0.0.1:0", ":8080", "[::1]:65535", "localhost:80"}, []string{"", "8080", "127.0.0.1", "h:65536", "h:-1", "h:http", "::1:80"}},
+		"role":                  {[]string{"all", "api", "worker"}, []string{"", "ALL", "api "}},
+		"log-level":             {[]string{"debug", "info", "warn", "error"}, []string{"", "trace", "INFO"}},
+		"log-format":            {[]string{"text", "json"}, []string{"", "xml"}},
+		"node-takeover":         {[]string{"1s", "8s", "1m0s", "1500ms"}, []string{"", "8", "999ms", "61s", "-8s"}},
+		"workers":               {[]string{"1", "64"}, []string{"", "0", "65", "1.5", "-1"}},
+		"body-limit":            {[]string{"4096", "4KiB", "64MiB", "65536KiB"}, []string{"", "4095", "65MiB", "1MB", "KiB", "-4KiB", "9223372036854775807MiB", "1.5MiB"}},
+		"password-min-length":   {[]string{"8", "12", "64"}, []string{"", "7", "65", "1.5"}},
+		"password-max-age":      {[]string{"0", "1d", "90d", "3650d"}, []string{"", "0d", "3651d", "90", "d", "1.5d", "24h"}},
+		"lock-after":            {[]string{"3", "20"}, []string{"", "2", "21"}},
+		"lock-for":              {[]string{"1m", "24h"}, []string{"", "59s", "25h"}},
+		"session-idle":          {[]string{"5m", "12h"}, []string{"", "4m", "13h"}},
+		"session-absolute":      {[]string{"15m", "24h"}, []string{"", "14m", "25h"}},
+		"sign-in-rate":          {[]string{"1", "100000"}, []string{"", "0", "100001"}},
+		"second-factor":         {[]string{"off", "admins", "all"}, []string{"", "on", "Admins"}},
+		"password-sign-in":      {[]string{"true", "false"}, []string{"", "yes", "1"}},
+		"openid-issuer":         {[]string{"", "https://id.example.org/realms/city", "http://127.0.0.1:9998/", "http://localhost:1", "http://[::1]:1"}, []string{"id.example.org", "http://id.example.org", "https://", "https://u:p@h", "https://h?x=1", "ftp://h"}},
+		"openid-client-id":      {[]string{"", "hub"}, []string{"a\nb"}},
+		"openid-client-secret":  {[]string{"", "a b"}, []string{"a\x00"}},
+		"openid-username-claim": {[]string{"preferred_username", "sub"}, []string{"a\tb"}},
+		"openid-trust-factors":  {[]string{"true", "false"}, []string{"", "no"}},
+		"public-url":            {[]string{"", "https://share.example.org", "http://127.0.0.1:8080"}, []string{"share.example.org", "http://share.example.org", "https://h#f"}},
+		"time-zone":             {[]string{"Asia/Shanghai", "UTC"}, []string{"", "Local", "Asia/Nowhere", "../etc/passwd", "+08:00"}},
 	}
 	for _, o := range config.Options() {
 		test, ok := cases[o.Key]
@@ -234,7 +249,7 @@ func TestSecretFromFile(t *testing.T) {
 		var log strings.Builder
 		slog.New(slog.NewTextHandler(&log, nil)).Info("settings", "config", c)
 		shown := dump(t, c) + fmt.Sprintf("%v %+v %#v %s", c, &c, c, c) + string(encoded) + log.String()
-		if strings.Contains(shown, "word") || !strings.Contains(shown, "SHUQIAO_DATABASE_URL=***  # ") {
+		if strings.Contains(shown, "word@") || strings.Contains(shown, "pa%20ss") || !strings.Contains(shown, "SHUQIAO_DATABASE_URL=***  # ") {
 			t.Errorf("%s: the secret shows or its line is missing:\n%s", name, shown)
 		}
 	}
