@@ -46,7 +46,8 @@ type Options struct {
 	Role        config.Role
 	Takeover    time.Duration // 0 means 1 s.
 	Beside      *Hub          // A further node on the database of this hub, with its keys; nil for none.
-	Flags       map[string]string
+	Flags       map[string]string // Further settings, by flag.
+	Listener    net.Listener      // nil listens on a free port.
 }
 
 // Start runs a hub until the test ends. It fails the test when the hub does not serve within 30 seconds.
@@ -69,9 +70,9 @@ func Start(t testing.TB, opt Options) *Hub {
 	if opt.Beside != nil {
 		CopyKey(t, opt.Beside.Dir(), cfg.DataDir)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("listening: %v", err)
+	listener := opt.Listener
+	if listener == nil {
+		listener = Listen(t)
 	}
 	p, err := hub.Open(t.Context(), hub.Options{
 		Config: cfg, Listener: listener, Version: "test", MaxConns: 12,
@@ -112,6 +113,16 @@ func Start(t testing.TB, opt Options) *Hub {
 		t.Fatal("the hub does not serve")
 	}
 	return h
+}
+
+// Listen takes a free port of this machine.
+func Listen(t testing.TB) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("listening: %v", err)
+	}
+	return l
 }
 
 // Config returns the settings of a hub on a data folder of the test.
