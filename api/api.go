@@ -92,7 +92,7 @@ func New(opt Options) (*API, error) {
 	a := &API{opt: opt, log: opt.Logger, names: map[string]bool{}, slots: make(chan struct{}, opt.InFlight)}
 	a.metrics = newMetrics(opt.Metrics)
 	a.engine = newEngine()
-	a.engine.Use(a.outermost, a.recovered, a.bounded)
+	a.engine.Use(a.outermost, a.recovered, a.bounded, a.settled)
 	a.engine.NoRoute(a.noRoute)
 	a.engine.NoMethod(a.noMethod)
 	a.huma = humagin.New(a.engine, a.humaConfig())
@@ -102,6 +102,7 @@ func New(opt Options) (*API, error) {
 		tag      string
 		register func()
 	}{
+		{"setup", a.setupRoutes},
 		{"sessions", a.sessionRoutes},
 		{"my account", a.meRoutes},
 		{"departments", a.departmentRoutes},

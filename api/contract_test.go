@@ -101,7 +101,7 @@ func TestEveryRouteDeclaresItsPermission(t *testing.T) {
 		}
 	}
 	want := []string{
-		"POST /api/v1/sessions", "POST /api/v1/sessions/second-factor", "GET /healthz", "GET /readyz", "GET /metrics", "GET /openapi.json", "GET /docs",
+		"POST /api/v1/setup", "POST /api/v1/sessions", "POST /api/v1/sessions/second-factor", "GET /healthz", "GET /readyz", "GET /metrics", "GET /openapi.json", "GET /docs",
 	}
 	if diff := cmp.Diff(want, public); diff != "" {
 		t.Errorf("public routes (-want +got):\n%s", diff)
@@ -295,6 +295,7 @@ func TestStaleVersionIsRefused(t *testing.T) {
 func TestOperationsRoutes(t *testing.T) {
 	t.Parallel()
 	h := hubtest.Start(t, hubtest.Options{})
+	h.SetUp(t)
 	for path, want := range map[string]string{
 		"/healthz": `"alive":true`, "/readyz": `"ready":true`, "/docs": "/api/v1/requests/{id}/approve",
 		"/metrics": "shuqiao_policy_lease_age_seconds",

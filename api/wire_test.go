@@ -20,6 +20,10 @@ import (
 func TestClientKnowsEveryField(t *testing.T) {
 	t.Parallel()
 	for _, pair := range [][2]any{
+		{client.FirstAccounts{}, identity.SetupRequest{}},
+		{client.Authority{}, identity.Authority{}},
+		{client.Account{}, identity.Account{}},
+		{client.SetupResult{}, identity.SetupResult{}},
 		{client.Department{}, catalog.Department{}},
 		{client.System{}, catalog.System{}},
 		{client.BaseDatabase{}, catalog.BaseDatabase{}},

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/catalog/codes"
 	"github.com/shuqiao/shuqiao/internal/db"
 	"github.com/shuqiao/shuqiao/internal/fault"
@@ -160,6 +161,28 @@ func checkDepartment(d *Department) []fault.Field {
 	if !slices.Contains([]string{"national", "province", "city", "county", "township"}, d.Level) {
 		wrong = append(wrong, fault.Field{Name: "level", Code: "not_choice", Message: "state national, province, city, county or township"})
 	}
+	return wrong
+}
+
+// CheckAuthority normalises the sharing authority of an empty hub and returns what is wrong with it, as for any department. A
+// level that is not given follows from the division code: beyond six digits it is a township's, else 0000 at the end is a
+// province, 00 a city, anything else a county.
+func CheckAuthority(a *identity.Authority) []fault.Field {
+	if a.Level == "" {
+		switch {
+		case len(a.DivisionCode) > 6:
+			a.Level = "township"
+		case strings.HasSuffix(a.DivisionCode, "0000"):
+			a.Level = "province"
+		case strings.HasSuffix(a.DivisionCode, "00"):
+			a.Level = "city"
+		default:
+			a.Level = "county"
+		}
+	}
+	d := Department{USCC: a.USCC, Name: a.Name, NameEN: a.NameEN, DivisionCode: a.DivisionCode, Level: a.Level}
+	wrong := checkDepartment(&d)
+	a.USCC, a.Name = d.USCC, d.Name
 	return wrong
 }
 

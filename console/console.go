@@ -56,7 +56,7 @@ func New(opt Options) (http.Handler, error) {
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "cross-origin request refused", http.StatusForbidden)
 	}))
-	return secured(guard.Handler(c.mux)), nil
+	return secured(guard.Handler(c.settled(c.mux))), nil
 }
 
 func newConsole(opt Options) (*console, error) {
@@ -94,6 +94,9 @@ func (c *console) routes() {
 	m.Handle("GET /ui/{$}", http.RedirectHandler(prefix+"/resources", http.StatusSeeOther))
 	m.Handle("GET /ui/static/{name...}", c.assets)
 	m.HandleFunc("POST /ui/language", c.chooseLanguage)
+	m.HandleFunc("GET "+setupLink, c.openSetup)
+	m.HandleFunc("GET "+setupPage, c.showSetup)
+	m.HandleFunc("POST "+setupPage, c.setUp)
 	m.HandleFunc("GET /ui/sign-in", c.showSignIn)
 	m.HandleFunc("POST /ui/sign-in", c.signIn)
 	m.HandleFunc("POST /ui/sign-in/code", c.signInCode)

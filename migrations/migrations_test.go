@@ -223,3 +223,94 @@ func TestStatusOnlyReads(t *testing.T) {
 		}
 	}
 }
+
+// contents returns a digest of the rows of each table of the control plane, over the columns that the schema of the first
+// release gave it.
+func contents(t *testing.T, db *sql.DB, columns map[string]string) map[string]string {
+	t.Helper()
+	digests := make(map[string]string, len(columns))
+	for table, list := range columns {
+		var digest string
+		query := fmt.Sprintf("SELECT count(*) || ' ' || coalesce(md5(string_agg(r::text, E'\\n' ORDER BY r::text COLLATE \"C\")), '') FROM (SELECT %s FROM %s) r", list, table)
+		if err := db.QueryRowContext(t.Context(), query).Scan(&digest); err != nil {
+			t.Fatalf("reading %s: %v", table, err)
+		}
+		digests[table] = digest
+	}
+	return digests
+}
+
+// columnsOf returns the columns of each table outside the system's schemas, in order.
+func columnsOf(t *testing.T, db *sql.DB) map[string]string {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), `
+		SELECT format('%I.%I', table_schema, table_name), string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position)
+		FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
+		WHERE table_schema IN ('public', 'store') AND table_type = 'BASE TABLE' AND table_name !~ '^goose_' GROUP BY 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	columns := map[string]string{}
+	for rows.Next() {
+		var table, list string
+		if err := rows.Scan(&table, &list); err != nil {
+			t.Fatal(err)
+		}
+		columns[table] = list
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return columns
+}
+
+// A hub of the first release keeps its rows through up, down to its own schema and up again, and ends with the schema of a
+// fresh database.
+func TestUpDownUpWithRows(t *testing.T) {
+	t.Parallel()
+	const release = 70
+	db, err := sql.Open("pgx", pgtest.Load(t, "testdata/v0.1.0/hub.sql.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	if got := version(t, db); got != release {
+		t.Fatalf("the schema of the first release is %d, want %d", got, release)
+	}
+	columns := columnsOf(t, db)
+	before := contents(t, db, columns)
+	if len(before) < 30 {
+		t.Fatalf("the first release has %d tables", len(before))
+	}
+	for range 2 {
+		if err := migrations.Up(t.Context(), db); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(before, contents(t, db, columns)); diff != "" {
+			t.Errorf("Up changed rows (-before +after):\n%s", diff)
+		}
+		upgraded, fresh := schema(t, db), open(t)
+		if err := migrations.Up(t.Context(), fresh); err != nil {
+			t.Fatal(err)
+		}
+		missing := map[string]bool{}
+		for _, line := range schema(t, fresh) {
+			missing[line] = true
+		}
+		for _, line := range upgraded {
+			delete(missing, line)
+		}
+		if len(missing) > 0 {
+			t.Errorf("the upgraded schema lacks: %v", missing)
+		}
+		for version(t, db) > release {
+			if err := migrations.Down(t.Context(), db); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := cmp.Diff(before, contents(t, db, columns)); diff != "" {
+			t.Errorf("Down changed rows (-before +after):\n%s", diff)
+		}
+	}
+}

@@ -5,7 +5,11 @@ cd "$(dirname "$0")/.."
 GO=${GO:-go}
 
 scripts/browser.sh --deps
-CGO_ENABLED=0 "$GO" build -trimpath -buildvcs=false -o bin/shuqiao ./cmd/shuqiao
+binary=${SHUQIAO_TEST_BINARY:-}
+if [ -z "$binary" ]; then
+	binary=bin/shuqiao
+	CGO_ENABLED=0 "$GO" build -trimpath -buildvcs=false -o "$binary" ./cmd/shuqiao
+fi
 
 # As root PostgreSQL runs as another user, who must be able to enter the folder.
 data=$(mktemp -d /var/tmp/shuqiao-walk.XXXXXX)
@@ -21,7 +25,7 @@ finish() {
 trap finish EXIT
 
 echo "==> playing the demonstration in a small city for the browser test"
-bin/shuqiao demo --data-dir "$data" --listen 127.0.0.1:0 --scale 0.02 >"$log" 2>&1 &
+"$binary" demo --data-dir "$data" --listen 127.0.0.1:0 --scale 0.02 >"$log" 2>&1 &
 demo=$!
 for _ in $(seq 1 240); do
 	[ -s "$data/demo.json" ] && break

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,6 +33,10 @@ type Options struct {
 	SecondFactor SecondFactorRule // "" means SecondFactorAdmins.
 	OpenID       OpenIDOptions    // Without an Issuer, people sign in by password only.
 	NoPasswords  bool             // Only system_admin signs in by password; everybody else by OpenID.
+
+	// CheckAuthority normalises the sharing authority of a setup and says what is wrong with it, by the JSON names of its
+	// fields. nil demands only that nothing is missing.
+	CheckAuthority func(a *Authority) []fault.Field
 }
 
 // cacheSize bounds the users, sessions, clients and keys remembered, each.
@@ -48,6 +53,7 @@ type Service struct {
 	addresses addressLimits
 	openID    *openID
 	leaving   []Successor
+	settled   atomic.Bool // The hub has been seen to have users.
 
 	users    *authz.Cache[uuid.UUID, knownUser]
 	sessions *authz.Cache[uuid.UUID, *knownSession]

@@ -66,6 +66,9 @@ func load(files fs.FS) (*Calendar, error) {
 // Zone returns Asia/Shanghai, in which days begin and end.
 func (c *Calendar) Zone() *time.Location { return c.zone }
 
+// Covers reports whether there is a notice of the days off of that year.
+func (c *Calendar) Covers(year int) bool { return c.years[year] }
+
 // Working reports whether the day on which t falls in Asia/Shanghai is worked. known is false when that day's year has no
 // notice yet: the answer then follows from the weekday alone and is provisional.
 func (c *Calendar) Working(t time.Time) (working, known bool) {

@@ -3,14 +3,44 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/internal/fault"
+	"github.com/shuqiao/shuqiao/internal/hub"
 )
 
 type auditCommand struct {
 	Verify auditVerify `cmd:"" help:"Read the whole log and look for contradictions. Works beside a running hub."`
+	Key    auditKey    `cmd:"" help:"Print the key by which others verify the checkpoints that this node signs."`
+}
+
+type auditKey struct {
+	DataDir string `name:"data-dir" help:"Folder for keys and the private PostgreSQL." placeholder:"DIR"`
+}
+
+// Run prints the verifier key of the data folder's node, and nothing else, so that it can be kept as it is. A folder without
+// a key is a NotFound fault: none is made.
+func (c *auditKey) Run(t *terminal) error {
+	cfg, _, err := t.load(given(map[string]string{"data-dir": c.DataDir}))
+	if err != nil {
+		return err
+	}
+	dir, err := hub.DataDir(cfg)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, audit.KeyFile)
+	if _, err := os.Stat(path); err != nil {
+		return fault.New(fault.NotFound, "audit_key", "there is no readable %s; the hub makes it when it first starts on this data folder", path).Wrap(err)
+	}
+	_, verifierKey, err := audit.LoadOrCreateSigner(dir)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(t.out, verifierKey)
+	return nil
 }
 
 type auditVerify struct {

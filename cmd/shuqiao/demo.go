@@ -14,13 +14,11 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/internal/config"
 	"github.com/shuqiao/shuqiao/internal/demo"
 	"github.com/shuqiao/shuqiao/internal/demo/city"
 	"github.com/shuqiao/shuqiao/internal/fault"
 	"github.com/shuqiao/shuqiao/internal/hub"
-	"github.com/shuqiao/shuqiao/internal/secret"
 )
 
 type demoCommand struct {
@@ -74,7 +72,10 @@ func (c *demoCommand) Run(t *terminal) error {
 	}
 	describe(tell, p, cfg)
 
-	_, err = demo.Tell(serving, c.options(t, p), tell)
+	token, err := p.Identity.NewSetupToken(t.ctx)
+	if err == nil {
+		_, err = demo.Tell(serving, c.options(t, p, token), tell)
+	}
 	switch {
 	case t.ctx.Err() != nil:
 		stop()
@@ -105,7 +106,7 @@ func describe(tell *demo.Teller, p *hub.Program, cfg config.Config) {
 }
 
 // options hands the running hub to the story.
-func (c *demoCommand) options(t *terminal, p *hub.Program) demo.Options {
+func (c *demoCommand) options(t *terminal, p *hub.Program, token string) demo.Options {
 	return demo.Options{
 		DataDir: p.Dir(), Scale: c.Scale, APIURL: p.APIURL(), ConsoleURL: p.URL() + "/ui/", HubDatabase: p.DatabaseURL(),
 		Server: func(database string) string {
@@ -114,7 +115,7 @@ func (c *demoCommand) options(t *terminal, p *hub.Program) demo.Options {
 			}
 			return withDatabase(p.DatabaseURL(), database)
 		},
-		Setup: func(ctx context.Context, first demo.FirstAccounts) error { return setUp(ctx, p, first) },
+		SetupToken: token,
 		VerifyAudit: func(ctx context.Context) (string, bool, error) {
 			return verifyAudit(ctx, t.environ, p.DatabaseURL())
 		},
@@ -129,25 +130,6 @@ func withDatabase(address, database string) string {
 	}
 	u.Path = "/" + database
 	return u.String()
-}
-
-// setUp makes the first accounts as "shuqiao setup" does, with the story's passwords.
-func setUp(ctx context.Context, p *hub.Program, first demo.FirstAccounts) error {
-	empty, err := p.Identity.NeedsSetup(ctx)
-	if err != nil || !empty {
-		return err
-	}
-	account := func(name, display string) identity.Account {
-		return identity.Account{Username: name, DisplayName: display, Password: secret.Secret(first.Passwords[name])}
-	}
-	_, err = p.Identity.Setup(ctx, identity.SetupRequest{
-		Authority: identity.Authority{
-			USCC: first.AuthorityUSCC, Name: first.AuthorityName, NameEN: first.AuthorityNameEN, DivisionCode: first.AuthorityDivision, Level: "city",
-		},
-		SystemAdmin: account("system_admin", "系统管理员"), SecurityAdmin: account("security_admin", "安全管理员"),
-		Auditor: account("auditor", "审计管理员"), PlatformOperator: account("platform_operator", "平台管理方"),
-	})
-	return err
 }
 
 // verifyAudit runs this program's own "audit verify", as anybody would. The address goes by the environment, since other

@@ -31,9 +31,11 @@ type commands struct {
 
 	Serve   serveCommand   `cmd:"" help:"Run the hub until it is told to stop."`
 	Demo    demoCommand    `cmd:"" help:"Show the hub at work: make up a city, play a story on it, go on serving."`
-	Setup   setupCommand   `cmd:"" help:"Create the sharing authority and the first four accounts of an empty hub."`
+	Setup   setupCommand   `cmd:"" help:"Create the sharing authority and the first accounts of an empty hub."`
 	Migrate migrateCommand `cmd:"" help:"Change or show the database schema."`
 	Audit   auditCommand   `cmd:"" help:"Check the evidence."`
+	Doctor  doctorCommand  `cmd:"" help:"Look at this machine and the database: what is wrong, why, and how it is mended."`
+	Config  configCommand  `cmd:"" help:"Print the settings in force, or a sample of all."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
@@ -64,6 +66,7 @@ func given(flags map[string]string) map[string]string {
 // terminal is what commands work with besides their own flags.
 type terminal struct {
 	ctx     context.Context
+	in      io.Reader
 	out     io.Writer
 	err     io.Writer
 	environ []string
@@ -90,6 +93,11 @@ func (t *terminal) load(flags map[string]string) (config.Config, *slog.Logger, e
 
 // run carries one command line out and returns the exit code.
 func run(ctx context.Context, args, environ []string, out, errOut io.Writer) int {
+	return runFrom(ctx, args, environ, os.Stdin, out, errOut)
+}
+
+// runFrom is run with a standard input of one's own.
+func runFrom(ctx context.Context, args, environ []string, in io.Reader, out, errOut io.Writer) int {
 	var cli commands
 	exited, code := false, 0
 	parser, err := kong.New(&cli,
@@ -109,6 +117,6 @@ func run(ctx context.Context, args, environ []string, out, errOut io.Writer) int
 	if err != nil {
 		return fail(errOut, fault.New(fault.Invalid, "usage", "%s; see shuqiao --help", err.Error()))
 	}
-	t := &terminal{ctx: ctx, out: out, err: errOut, environ: environ, file: cli.ConfigFile}
+	t := &terminal{ctx: ctx, in: in, out: out, err: errOut, environ: environ, file: cli.ConfigFile}
 	return fail(errOut, command.Run(t))
 }

@@ -7,11 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shuqiao/shuqiao/api/client"
 	"github.com/shuqiao/shuqiao/internal/hubtest"
 	"github.com/shuqiao/shuqiao/internal/pgtest"
 )
 
-// The real binary serves, ends with 0 on the signal of Ctrl-C, says in one sentence that a port is taken, comes back after
+// The real binary serves, prints a link by which it is set up, ends with 0 on the signal of Ctrl-C, says in one sentence that a port is taken, comes back after
 // being killed, and lets the evidence be verified beside it.
 func TestServeProcess(t *testing.T) {
 	t.Parallel()
@@ -22,6 +23,8 @@ func TestServeProcess(t *testing.T) {
 	}
 	first := serve("--data-dir", folder, "--listen", "127.0.0.1:0")
 	url := first.URL(t)
+	link := first.WaitLine(t, "  "+url+"/setup?token=", 10*time.Second)
+	setUpByLink(t, url, link)
 	resp, err := http.Get(url + "/readyz")
 	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("readiness: %v, %v", resp, err)
@@ -54,12 +57,30 @@ func TestServeProcess(t *testing.T) {
 	}
 	again := serve("--data-dir", folder, "--listen", "127.0.0.1:0")
 	again.URL(t)
+	if strings.Contains(again.Output(), "token") {
+		t.Errorf("a hub that is set up prints a link: %s", again.Output())
+	}
 	verify := hubtest.StartProcess(t, binary, "audit", "verify", "--database-url", database)
 	if code := verify.Wait(20 * time.Second); code != exitOK || !strings.Contains(verify.Output(), "OK") {
 		t.Errorf("verifying: exit code %d, %s%s", code, verify.Output(), verify.Errors())
 	}
 	if code := again.Stop(20 * time.Second); code != exitOK {
 		t.Errorf("stopping: exit code %d", code)
+	}
+}
+
+// setUpByLink sets a hub up with the token that it printed.
+func setUpByLink(t *testing.T, url, token string) {
+	t.Helper()
+	account := func(name string) client.Account {
+		return client.Account{Username: name, DisplayName: "示例", Password: hubtest.Password}
+	}
+	_, err := client.New(url+"/api/v1", "").SetUp(t.Context(), token, client.FirstAccounts{
+		Authority:   client.Authority{USCC: hubtest.USCC(0), Name: "示例市数据局", DivisionCode: hubtest.Division},
+		SystemAdmin: account("system_admin"), SecurityAdmin: account("security_admin"), Auditor: account("auditor"),
+	})
+	if err != nil {
+		t.Fatalf("setting up: %v", err)
 	}
 }
 
@@ -79,6 +100,43 @@ func TestSetupCommand(t *testing.T) {
 				t.Errorf("a second time: exit code %d, %s", code, errOut.String())
 			}
 		})
+	}
+}
+
+// A file of answers sets a hub up with the passwords in it and makes up those that are missing. What the hub does not
+// understand is refused without being repeated, and where nothing is said and nobody can be asked, it says what to give.
+func TestSetupAnswers(t *testing.T) {
+	t.Parallel()
+	database := pgtest.URL(t)
+	setup := func(in string, more ...string) (int, string) {
+		var out, errOut strings.Builder
+		args := append([]string{"setup", "--database-url", database}, more...)
+		code := runFrom(t.Context(), args, nil, strings.NewReader(in), &out, &errOut)
+		return code, out.String() + errOut.String()
+	}
+	const people = `"system_admin":{"username":"wang","display_name":"示例甲","password":"SECRET-pass-1"},
+		"security_admin":{"username":"zhao","display_name":"示例乙"},"auditor":{"username":"qian","display_name":"示例丙"}`
+	authority := `{"authority":{"uscc":"` + hubtest.USCC(0) + `","name":"示例市数据局","division_code":"330600"},`
+	for name, c := range map[string]struct {
+		in   string
+		args []string
+	}{
+		"an unknown name":        {authority + people + `,"SECRET":1}`, []string{"--answers", "-"}},
+		"no JSON":                {"SECRET", []string{"--answers", "-"}},
+		"too much":               {strings.Repeat(" ", maxAnswers+1), []string{"--answers", "-"}},
+		"a simple password":      {authority + strings.Replace(people, "SECRET-pass-1", "secretsecret", 1) + "}", []string{"--answers", "-"}},
+		"no file":                {"", []string{"--answers", t.TempDir() + "/none"}},
+		"answers and flags":      {"", []string{"--answers", "-", "--name", "n"}},
+		"nothing, nobody to ask": {"", nil},
+	} {
+		code, said := setup(c.in, c.args...)
+		if code != exitValidation || strings.Contains(said, "SECRET") || strings.Contains(said, "secretsecret") {
+			t.Errorf("%s: exit code %d, %s", name, code, said)
+		}
+	}
+	code, said := setup(authority+people+"}", "--answers", "-")
+	if code != exitOK || !strings.Contains(said, "zhao") || strings.Contains(said, "wang") || strings.Count(said, "\n") != 3 {
+		t.Errorf("exit code %d, %s", code, said)
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/shuqiao/shuqiao/internal/hub"
 )
@@ -12,17 +13,27 @@ type serveCommand struct {
 	Role         string `help:"What this node does: all, api or worker." placeholder:"ROLE"`
 	Workers      string `help:"How many runs this node carries out at the same time." placeholder:"N"`
 	NodeTakeover string `name:"node-takeover" help:"How long a node may be silent before others take over its runs." placeholder:"DURATION"`
+	BodyLimit    string `name:"body-limit" help:"Largest request body, in bytes, KiB or MiB." placeholder:"SIZE"`
+	serveFlagsOfPeople
+	TimeZone string `name:"time-zone" help:"IANA time zone of schedules, working days and shown times." placeholder:"ZONE"`
+}
+
+// given returns the flags that were given, by their names in the table of options.
+func (c *serveCommand) given() map[string]string {
+	flags := c.flags()
+	for key, value := range given(map[string]string{
+		"listen": c.Listen, "role": c.Role, "workers": c.Workers, "node-takeover": c.NodeTakeover,
+		"body-limit": c.BodyLimit, "time-zone": c.TimeZone,
+	}) {
+		flags[key] = value
+	}
+	maps.Copy(flags, c.people())
+	return flags
 }
 
 // Run serves until the context ends. The line "listening on <url>" on standard output says that it serves.
 func (c *serveCommand) Run(t *terminal) error {
-	flags := c.flags()
-	for key, value := range given(map[string]string{
-		"listen": c.Listen, "role": c.Role, "workers": c.Workers, "node-takeover": c.NodeTakeover,
-	}) {
-		flags[key] = value
-	}
-	cfg, log, err := t.load(flags)
+	cfg, log, err := t.load(c.given())
 	if err != nil {
 		return err
 	}
@@ -31,16 +42,17 @@ func (c *serveCommand) Run(t *terminal) error {
 		return err
 	}
 	defer p.Close()
-	empty, err := p.Identity.NeedsSetup(t.ctx)
+	link, err := p.SetupLink(t.ctx)
 	if err != nil {
 		return err
 	}
 	go func() {
 		<-p.Ready()
 		fmt.Fprintf(t.out, "listening on %s\n", p.URL())
-		if empty {
-			fmt.Fprintln(t.out, "This hub has no users yet. In another terminal, with the same --data-dir or --database-url, run:")
-			fmt.Fprintln(t.out, "  shuqiao setup --name 示例市数据局 --uscc <credit code> --division <6 digits> --level city")
+		if link != "" {
+			fmt.Fprintln(t.out, "This hub is not set up and refuses everything else. Open this link, which works once and for 24 hours, or run shuqiao setup:")
+			fmt.Fprintln(t.out, "  "+link)
+			log.Warn("this hub is not set up; the link works once and for 24 hours", "setup_link", link)
 		}
 	}()
 	return p.Run(t.ctx)

@@ -77,16 +77,33 @@ type setting struct {
 	origin string // "default", "file", "environment" or "flag"
 }
 
-// Dump writes every option with its value in force, one a line as "KEY=value  # origin", where origin is default, file,
-// environment or flag. Secrets are written as *** when they are set and as nothing when they are not.
-func (c Config) Dump(w io.Writer) error {
-	var b strings.Builder
+// Setting is one option with its value in force.
+type Setting struct {
+	Variable string `json:"variable"`
+	Value    string `json:"value"`  // "***" for a secret that is set, "" for one that is not.
+	Origin   string `json:"origin"` // default, file, environment or flag.
+	Secret   bool   `json:"secret"`
+}
+
+// InForce returns every option with its value in force, in the order of Options; secrets are hidden.
+func (c Config) InForce() []Setting {
+	out := make([]Setting, 0, len(c.inForce))
 	for _, s := range c.inForce {
 		value := s.value
 		if s.option.Secret && value != "" {
 			value = newSecret(value).String()
 		}
-		fmt.Fprintf(&b, "%s=%s  # %s\n", s.option.Env, value, s.origin)
+		out = append(out, Setting{Variable: s.option.Env, Value: value, Origin: s.origin, Secret: s.option.Secret})
+	}
+	return out
+}
+
+// Dump writes every option with its value in force, one a line as "KEY=value  # origin", where origin is default, file,
+// environment or flag. Secrets are written as *** when they are set and as nothing when they are not.
+func (c Config) Dump(w io.Writer) error {
+	var b strings.Builder
+	for _, s := range c.InForce() {
+		fmt.Fprintf(&b, "%s=%s  # %s\n", s.Variable, s.Value, s.Origin)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

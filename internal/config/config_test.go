@@ -19,9 +19,12 @@ import (
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
 
-var update = flag.Bool("update", false, "write the option tables into docs/configuration.md")
+var update = flag.Bool("update", false, "write the option tables into docs/configuration.md, and the sample settings files")
 
-const documentation = "../../docs/configuration.md"
+const (
+	documentation = "../../docs/configuration.md"
+	samples       = "../../deploy" // Folder of the sample settings files.
+)
 
 func write(t *testing.T, text string) string {
 	t.Helper()
@@ -326,6 +329,56 @@ func TestDocumentationMatchesOptions(t *testing.T) {
 	if *update {
 		if err := os.WriteFile(documentation, []byte(page), 0o644); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// The sample settings files are those that the options give; they change nothing as they are, and with every line switched
+// on they still only repeat the defaults. Run the test with -update after changing an option.
+func TestSamples(t *testing.T) {
+	t.Parallel()
+	for lang, name := range map[string]string{"en": "shuqiao.conf.sample", "zh-CN": "shuqiao.zh-CN.conf.sample"} {
+		var text strings.Builder
+		if err := config.WriteSample(&text, lang); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(samples, name)
+		if *update {
+			if err := os.MkdirAll(samples, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(text.String()), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		kept, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(text.String(), string(kept)); diff != "" {
+			t.Errorf("%s is not what the options give (-want +got):\n%s", name, diff)
+		}
+		setting := regexp.MustCompile(`(?m)^#(SHUQIAO_[A-Z_]+=)`)
+		for _, o := range config.Options() {
+			if strings.Count(text.String(), "\n#"+o.Env+"="+o.Default+"\n") != 1 {
+				t.Errorf("%s: the sample does not show %s once, at its default", name, o.Env)
+			}
+			if o.Secret && !strings.Contains(text.String(), "\n#"+o.FileEnv()+"=\n") {
+				t.Errorf("%s: the sample does not show %s", name, o.FileEnv())
+			}
+		}
+		on := regexp.MustCompile(`(?m)^SHUQIAO_[A-Z_]+_FILE=\n`).ReplaceAllString(setting.ReplaceAllString(text.String(), "$1"), "")
+		asItIs, switchedOn := load(t, config.Sources{File: path}), load(t, config.Sources{File: write(t, on)})
+		for i, s := range switchedOn.InForce() {
+			was := asItIs.InForce()[i]
+			if was.Origin != "default" || s.Origin != "file" || s.Value != was.Value {
+				t.Errorf("%s: got %+v switched on, %+v as it is", name, s, was)
+			}
+		}
+		for line := range strings.Lines(text.String()) {
+			if len([]rune(line)) > 120 && !strings.HasPrefix(line, "#SHUQIAO_") {
+				t.Errorf("%s: a line of %d characters: %s", name, len([]rune(line)), line)
+			}
 		}
 	}
 }

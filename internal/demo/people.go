@@ -104,21 +104,32 @@ func (s *story) build(ctx context.Context) error {
 	return nil
 }
 
-// setUp makes the first accounts of the hub, the only ones that no account makes.
+// setUp makes the first accounts of the hub, the only ones that no account makes, through the door that every hub is set up
+// by.
 func (s *story) setUp(ctx context.Context) error {
-	first := FirstAccounts{Passwords: map[string]string{}}
+	s.hub = newHub(s.APIURL, s.kept.Users)
+	if s.SetupToken == "" {
+		return nil
+	}
+	display := map[string]string{}
+	for _, p := range s.people {
+		display[p.username] = p.display
+	}
+	account := func(name string) client.Account {
+		return client.Account{Username: name, DisplayName: display[name], Password: s.kept.Users[name]}
+	}
+	operator := account("platform_operator")
+	first := client.FirstAccounts{
+		SystemAdmin: account("system_admin"), SecurityAdmin: account("security_admin"), Auditor: account("auditor"), PlatformOperator: &operator,
+	}
 	for _, d := range city.Departments() {
 		if d.Key == authority {
-			first.AuthorityUSCC, first.AuthorityName, first.AuthorityNameEN, first.AuthorityDivision = d.USCC, d.NameZH, d.NameEN, d.Division
+			first.Authority = client.Authority{USCC: d.USCC, Name: d.NameZH, NameEN: d.NameEN, DivisionCode: d.Division, Level: "city"}
 		}
 	}
-	for _, name := range FirstUsers {
-		first.Passwords[name] = s.kept.Users[name]
+	if _, err := s.hub.api.SetUp(ctx, s.SetupToken, first); err != nil {
+		return fmt.Errorf("setting the hub up: %w", err)
 	}
-	if err := s.Setup(ctx, first); err != nil {
-		return fmt.Errorf("making the first accounts: %w", err)
-	}
-	s.hub = newHub(s.APIURL, s.kept.Users)
 	return nil
 }
 

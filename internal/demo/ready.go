@@ -80,6 +80,7 @@ func (s *story) farewell(r Ready) string {
 		u := r.Users[p.username]
 		fmt.Fprintf(&b, "   %-20s %-32s %-18s %s\n", u.Username, u.Password, strings.Join(u.Roles, ", "), u.Department)
 	}
+	b.WriteString("\n   The demo set this hub up by itself and made these passwords up; a hub of your own starts with \"shuqiao serve\" and its setup link.\n")
 	return b.String()
 }
 

@@ -24,22 +24,13 @@ type Options struct {
 	// Server gives the URL of a database on the server on which the departments' databases are made, with the right to
 	// create databases.
 	Server func(database string) string
-	// Setup makes the first accounts of an empty hub, and does nothing on one that has accounts.
-	Setup func(ctx context.Context, first FirstAccounts) error
+	// SetupToken is the token of the hub's setup link, or "" for a hub that has users.
+	SetupToken string
 	// VerifyAudit runs "shuqiao audit verify" on the hub's database: what it printed, and whether it passed.
 	VerifyAudit func(ctx context.Context) (output string, passed bool, err error)
 
 	Clock func() time.Time // nil means time.Now.
 }
-
-// FirstAccounts is what an empty hub starts with: the sharing authority, its operator and the three administrators.
-type FirstAccounts struct {
-	AuthorityUSCC, AuthorityName, AuthorityNameEN, AuthorityDivision string
-	Passwords                                                        map[string]string // By user name, which is the role's.
-}
-
-// FirstUsers are the names of the accounts that FirstAccounts has passwords of.
-var FirstUsers = [...]string{"system_admin", "security_admin", "auditor", "platform_operator"}
 
 // story is one telling.
 type story struct {

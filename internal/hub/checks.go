@@ -11,8 +11,8 @@ import (
 
 // Readiness fails above these.
 const (
-	sealerLate      = 10 * time.Second
-	scheduleOverdue = 60 * time.Second
+	SealerLate      = 10 * time.Second // Age of the oldest event that waits to be sealed.
+	ScheduleOverdue = 60 * time.Second // Age of the oldest due time that has passed.
 )
 
 // checks is what /readyz asks. Causes name no secrets and no addresses.
@@ -24,12 +24,22 @@ func (p *Program) checks() []api.Check {
 			}
 			return nil
 		}},
+		{Name: "setup", Run: func(ctx context.Context) error {
+			empty, err := p.Identity.NeedsSetup(ctx)
+			switch {
+			case err != nil:
+				return errors.New("whether the hub is set up cannot be read")
+			case empty:
+				return errors.New("the hub is not set up: open the setup link that its start printed, or run shuqiao setup")
+			}
+			return nil
+		}},
 		{Name: "sealer", Run: func(ctx context.Context) error {
 			age, err := p.sealer.Late(ctx)
 			if err != nil {
 				return errors.New("the age of the oldest unsealed event cannot be read")
 			}
-			if age > sealerLate {
+			if age > SealerLate {
 				return fmt.Errorf("the oldest unsealed event has waited %s; no sealer is working", age.Round(time.Second))
 			}
 			return nil
@@ -45,7 +55,7 @@ func (p *Program) checks() []api.Check {
 			if err != nil {
 				return errors.New("the age of the oldest overdue schedule cannot be read")
 			}
-			if age > scheduleOverdue {
+			if age > ScheduleOverdue {
 				return fmt.Errorf("schedule %s should have fired %s ago; no scheduler is working", id, age.Round(time.Second))
 			}
 			return nil

@@ -98,20 +98,27 @@ func Migrate(ctx context.Context, d *db.DB, private bool) error {
 	case errors.Is(err, migrations.ErrNewerSchema):
 		return environment("schema_newer", err)
 	case errors.Is(err, migrations.ErrOlderSchema):
-		return environment("schema_older", err)
+		return environment("schema_older", fmt.Errorf("%w; back the database up, stop the older nodes, then run: shuqiao migrate up", err))
 	case err != nil:
 		return fmt.Errorf("migrating: %w", err)
 	}
 	return nil
 }
 
+// SealedSecrets is the purpose under which rows of hub_secret are sealed, with their name as associated data; SubjectKeyName is
+// the name of the one that every database has.
+const (
+	SealedSecrets  = "hub_secret"
+	SubjectKeyName = "subject_key"
+)
+
 // subjectKey returns the key of the tokens by which evidence knows row keys: random bytes, made once for all nodes and kept
 // sealed, so that it outlives rotations of the key ring.
 func subjectKey(ctx context.Context, d *db.DB, keyring *secret.Keyring) ([]byte, error) {
-	const name = "subject_key"
+	const name = SubjectKeyName
 	fresh := make([]byte, 32)
 	_, _ = rand.Read(fresh)
-	sealed, err := keyring.Seal("hub_secret", fresh, []byte(name))
+	sealed, err := keyring.Seal(SealedSecrets, fresh, []byte(name))
 	if err != nil {
 		return nil, fmt.Errorf("sealing the subject key: %w", err)
 	}
@@ -121,7 +128,7 @@ func subjectKey(ctx context.Context, d *db.DB, keyring *secret.Keyring) ([]byte,
 	if err := d.Pool.QueryRow(ctx, "SELECT sealed FROM hub_secret WHERE name = $1", name).Scan(&sealed); err != nil {
 		return nil, fmt.Errorf("reading the subject key: %w", err)
 	}
-	key, err := keyring.Open("hub_secret", sealed, []byte(name))
+	key, err := keyring.Open(SealedSecrets, sealed, []byte(name))
 	if err != nil {
 		return nil, environment("key_file", fmt.Errorf(
 			"the key file %s in the data folder is not the one of this database; copy it from the first node or a backup: %w", secret.KeyFileName, err))

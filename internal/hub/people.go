@@ -2,6 +2,7 @@ package hub
 
 import (
 	"github.com/shuqiao/shuqiao/authz/identity"
+	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/internal/config"
 	"github.com/shuqiao/shuqiao/internal/fault"
 	"github.com/shuqiao/shuqiao/internal/secret"
@@ -19,6 +20,8 @@ func (p *Program) people(keyring *secret.Keyring) identity.Options {
 		Policy:       identity.PasswordPolicy{MinLength: cfg.PasswordMinLength, MaxAge: cfg.PasswordMaxAge},
 		SecondFactor: identity.SecondFactorRule(cfg.SecondFactor),
 		NoPasswords:  !cfg.PasswordSignIn,
+
+		CheckAuthority: catalog.CheckAuthority,
 		OpenID: identity.OpenIDOptions{
 			Issuer: cfg.OpenIDIssuer, ClientID: cfg.OpenIDClientID, ClientSecret: cfg.OpenIDClientSecret,
 			RedirectURL: cfg.PublicURL + OpenIDPath, UsernameClaim: cfg.OpenIDUsernameClaim, TrustFactors: cfg.OpenIDTrustFactors,

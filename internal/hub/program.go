@@ -244,6 +244,19 @@ func (p *Program) URL() string {
 // APIURL returns the base of the contract, ending in /api/v1.
 func (p *Program) APIURL() string { return p.URL() + "/api/v1" }
 
+// SetupLink returns the link by which an empty hub is set up, and voids the ones before it; "" for a hub that has users and on
+// a node that answers no requests. Whoever has the link makes the administrators, so it goes to the operator only.
+func (p *Program) SetupLink(ctx context.Context) (string, error) {
+	if !p.opt.Config.Role.ServesAPI() {
+		return "", nil
+	}
+	token, err := p.Identity.NewSetupToken(ctx)
+	if err != nil || token == "" {
+		return "", err
+	}
+	return p.URL() + "/setup?token=" + token, nil
+}
+
 // DatabaseURL returns the URL of the hub's database with its password, for psql and people.
 func (p *Program) DatabaseURL() string {
 	if p.cluster != nil {

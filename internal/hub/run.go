@@ -92,7 +92,8 @@ func (p *Program) Run(ctx context.Context) error {
 		}
 	}()
 	close(p.ready)
-	p.log.InfoContext(ctx, "serving", "url", p.URL(), "role", string(p.opt.Config.Role), "node", p.node.ID().String())
+	p.log.InfoContext(ctx, "serving", "url", p.URL(), "role", string(p.opt.Config.Role), "node", p.node.ID().String(),
+		"verifier_key", p.verifierKey)
 
 	var err error
 	select {
