@@ -119,6 +119,10 @@ func (s *Service) ConfirmSecondFactor(ctx context.Context, p authz.Principal, co
 	}
 	var codes []string
 	err := s.db.InTx(ctx, func(tx *db.Tx) error {
+		// Sign-ins under way wait here, and then find the second factor or are ended with the other sessions.
+		if _, err := tx.Exec(ctx, "SELECT FROM hub_user WHERE id = $1 FOR NO KEY UPDATE", p.ID); err != nil {
+			return fmt.Errorf("locking users: %w", err)
+		}
 		step, err := s.step(ctx, tx, p.ID, code, false)
 		if err != nil {
 			return err

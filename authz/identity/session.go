@@ -150,6 +150,11 @@ func (s *Service) recognised(ctx context.Context, who account, how entry, still 
 		if !holds {
 			return refused()
 		}
+		// Under the row's lock: a second factor may have been set up since the account was read.
+		err = tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM second_factor WHERE user_id = $1 AND confirmed_at IS NOT NULL)", who.ID).Scan(&who.Enrolled)
+		if err != nil {
+			return fmt.Errorf("opening session: %w", err)
+		}
 		if who.Enrolled && !how.secondFactor {
 			challenge, err = insertChallenge(ctx, tx, who.ID, how.method)
 			return err

@@ -65,7 +65,7 @@ type Config struct {
 	OpenIDTrustFactors  bool
 	PublicURL           string // "" when not known; without a slash at the end
 
-	Warnings     []string       // things to log at start, such as unknown variables; they hold names, never values
+	Warnings []string // things to log at start, such as unknown variables; they hold names, never values
 
 	inForce []setting // in the order of Options
 }

@@ -44,8 +44,8 @@ type Hub struct {
 type Options struct {
 	DatabaseURL string // "" means a fresh database.
 	Role        config.Role
-	Takeover    time.Duration // 0 means 1 s.
-	Beside      *Hub          // A further node on the database of this hub, with its keys; nil for none.
+	Takeover    time.Duration     // 0 means 1 s.
+	Beside      *Hub              // A further node on the database of this hub, with its keys; nil for none.
 	Flags       map[string]string // Further settings, by flag.
 	Listener    net.Listener      // nil listens on a free port.
 }
