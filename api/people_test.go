@@ -173,3 +173,26 @@ func TestLeaversAndDeputies(t *testing.T) {
 		t.Errorf("the leaver's account is gone: %v", err)
 	}
 }
+
+// Sign-ins are bounded per caller, whom a trusted proxy names, and not per proxy; the session remembers where its owner was.
+func TestSignInsAreBoundedPerCaller(t *testing.T) {
+	t.Parallel()
+	h := hubtest.Start(t, hubtest.Options{Flags: map[string]string{"sign-in-rate": "8", "trusted-proxies": "127.0.0.1"}})
+	staff := h.SetUp(t)
+	const wrong = `{"username":"nobody","password":"x"}`
+	last := answer{}
+	for range 12 {
+		last = send(t, "POST", h.APIURL()+"/sessions", "", wrong, "X-Forwarded-For", "192.0.2.7")
+	}
+	if last.status != 429 || last.problem.Code != "rate_limited" || last.header.Get("Retry-After") == "" {
+		t.Errorf("the twelfth try: %d %s", last.status, last.body)
+	}
+	if a := send(t, "POST", h.APIURL()+"/sessions", "", wrong, "X-Forwarded-For", "192.0.2.8"); a.status != 401 {
+		t.Errorf("another caller behind the proxy: %d %s", a.status, a.problem.Code)
+	}
+	a := send(t, "POST", h.APIURL()+"/sessions", "", `{"username":"auditor","password":"`+hubtest.Password+`"}`, "X-Forwarded-For", "192.0.2.9")
+	sessions, err := staff.Auditor.Sessions(t.Context())
+	if a.status != 201 || err != nil || len(sessions) != 2 || sessions[0].Address != "192.0.2.9" {
+		t.Errorf("signed in with %d; sessions %+v, %v", a.status, sessions, err)
+	}
+}

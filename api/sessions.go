@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
 	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/authz/identity"
@@ -24,12 +25,9 @@ type signInInput struct {
 	}
 }
 
-// Resolve takes the caller's address from the connection.
+// Resolve notes the caller's address.
 func (in *signInInput) Resolve(ctx huma.Context) []error {
-	addr, err := netip.ParseAddrPort(ctx.RemoteAddr())
-	if err == nil {
-		in.address = addr.Addr().Unmap()
-	}
+	in.address = remoteAddr(humagin.Unwrap(ctx).Request)
 	return nil
 }
 
@@ -42,12 +40,9 @@ type secondStepInput struct {
 	}
 }
 
-// Resolve takes the caller's address from the connection.
+// Resolve notes the caller's address.
 func (in *secondStepInput) Resolve(ctx huma.Context) []error {
-	addr, err := netip.ParseAddrPort(ctx.RemoteAddr())
-	if err == nil {
-		in.address = addr.Addr().Unmap()
-	}
+	in.address = remoteAddr(humagin.Unwrap(ctx).Request)
 	return nil
 }
 

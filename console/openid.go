@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 
+	"github.com/shuqiao/shuqiao/internal/edge"
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
 
@@ -14,7 +15,7 @@ const openIDPath = prefix + "/openid"
 
 func setOpenIDCookie(w http.ResponseWriter, r *http.Request, value string, seconds int) {
 	http.SetCookie(w, &http.Cookie{
-		Name: openIDCookie, Value: value, Path: openIDPath, MaxAge: seconds, HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode,
+		Name: openIDCookie, Value: value, Path: openIDPath, MaxAge: seconds, HttpOnly: true, Secure: edge.OriginOf(r).Secure, SameSite: http.SameSiteLaxMode,
 	})
 }
 

@@ -15,9 +15,6 @@ import (
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
 
-// version is set when a release is built.
-var version = "dev"
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)

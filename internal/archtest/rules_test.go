@@ -31,9 +31,9 @@ var pure = []string{"catalog/codes", "catalog/mask", "sharing/filter"}
 var rooms = map[string][]string{
 	"cmd/shuqiao": {anything},
 
-	"api":        join(domain, foundation),
+	"api":        join(domain, foundation, []string{"internal/edge"}),
 	"api/client": {},
-	"console":    join(domain, foundation),
+	"console":    join(domain, foundation, []string{"internal/edge"}),
 
 	"exchange": join(below, foundation, []string{
 		"connectors", "exchange/engine", "exchange/pull", "exchange/store",
@@ -66,15 +66,19 @@ var rooms = map[string][]string{
 
 	"migrations": {},
 
-	"internal/config":   {"internal/fault", "internal/secret"},
-	"internal/db":       {"internal/fault"},
-	"internal/fault":    {},
-	"internal/secret":   {"internal/fault"},
-	"internal/pglocal":  {},
-	"internal/demo":     join(foundation, []string{"api/client", "internal/demo/*", "internal/pglocal"}),
-	"internal/demo/*":   {},
-	"internal/archtest": {},
-	"internal/hub":      {anything},
+	"internal/config":        {"internal/fault", "internal/secret"},
+	"internal/db":            {"internal/fault"},
+	"internal/edge":          {"internal/fault"},
+	"internal/edge/edgetest": {},
+	"internal/fault":         {},
+	"internal/sbom":          {},
+	"internal/secret":        {"internal/fault"},
+	"internal/systemd":       {},
+	"internal/pglocal":       {},
+	"internal/demo":          join(foundation, []string{"api/client", "internal/demo/*", "internal/pglocal"}),
+	"internal/demo/*":        {},
+	"internal/archtest":      {},
+	"internal/hub":           {anything},
 	"internal/doctor": join(foundation, []string{
 		"audit", "catalog", "catalog/calendar", "connectors/all", "exchange", "internal/hub", "internal/pglocal", "migrations",
 	}),
@@ -87,11 +91,11 @@ var rooms = map[string][]string{
 }
 
 // testSupport is imported by tests only, and by the rooms above that name it.
-var testSupport = []string{"authz/authztest", "connectors/connectortest", "internal/archtest", "internal/hubtest", "internal/pgtest", "internal/pgtest/withpg"}
+var testSupport = []string{"authz/authztest", "connectors/connectortest", "internal/archtest", "internal/edge/edgetest", "internal/hubtest", "internal/pgtest", "internal/pgtest/withpg"}
 
 // forTests is what test files of every room may import besides their room's list: real parts to test against.
 var forTests = []string{
-	"api/client", "authz/authztest", "catalog/calendar", "connectors", "connectors/*", "internal/fault", "internal/hubtest", "internal/pglocal", "internal/pgtest",
+	"api/client", "authz/authztest", "catalog/calendar", "connectors", "connectors/*", "internal/edge/edgetest", "internal/fault", "internal/hubtest", "internal/pglocal", "internal/pgtest",
 	"internal/secret", "migrations",
 }
 

@@ -27,19 +27,22 @@ import (
 	"github.com/shuqiao/shuqiao/exchange/store"
 	"github.com/shuqiao/shuqiao/internal/config"
 	"github.com/shuqiao/shuqiao/internal/db"
+	"github.com/shuqiao/shuqiao/internal/edge"
 	"github.com/shuqiao/shuqiao/internal/fault"
 	"github.com/shuqiao/shuqiao/internal/pglocal"
 	"github.com/shuqiao/shuqiao/internal/secret"
+	"github.com/shuqiao/shuqiao/internal/systemd"
 	"github.com/shuqiao/shuqiao/sharing"
 )
 
 // Options says how a node runs. Everything without a remark is required.
 type Options struct {
 	Config   config.Config
-	Listener net.Listener // nil listens on Config.Listen. Run closes it.
-	Version  string       // Of the program, for people; "" means "dev".
-	Log      *slog.Logger // nil means slog.Default.
-	MaxConns int32        // Database connections for requests and runs; 0 means 24.
+	Listener net.Listener      // nil listens on Config.Listen. Run closes it.
+	Version  string            // Of the program, for people; "" means "dev".
+	Log      *slog.Logger      // nil means slog.Default.
+	Notify   *systemd.Notifier // Told when the node serves, stops and is alive; nil tells nobody.
+	MaxConns int32             // Database connections for requests and runs; 0 means 24.
 
 	Passwords *secret.Passwords // Hashes passwords; nil means the default costs.
 }
@@ -69,6 +72,7 @@ type Program struct {
 	cluster     *pglocal.Cluster
 	url         string
 	listener    net.Listener
+	tls         *edge.Certificates // nil serves plain HTTP.
 	api         *api.API
 	registry    *prometheus.Registry
 	recorder    *audit.Recorder
@@ -107,6 +111,9 @@ func Open(ctx context.Context, opt Options) (_ *Program, err error) {
 		return nil, err
 	}
 	if p.dir, err = DataDir(opt.Config); err != nil {
+		return nil, err
+	}
+	if p.tls, err = certificates(opt.Config, p.log); err != nil {
 		return nil, err
 	}
 	if p.lock, err = pglocal.Lock(p.dir); err != nil {
@@ -238,7 +245,11 @@ func (p *Program) URL() string {
 	if addr.IP.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, fmt.Sprint(addr.Port))
+	scheme := "http://"
+	if p.tls != nil {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, fmt.Sprint(addr.Port))
 }
 
 // APIURL returns the base of the contract, ending in /api/v1.
@@ -304,7 +315,9 @@ func (p *Program) Close() {
 // errReplaced says that another process runs under this node's id.
 var errReplaced = errors.New("another process has taken this node's id; this one ends")
 
+// A node that is told to stop ends within ten seconds: first requests and runs, at the same time, then what they stand on.
 const (
-	drainLimit = 10 * time.Second // How long requests under way may go on after the node was told to stop.
-	stopLimit  = 15 * time.Second // How long each part behind them may take.
+	drainLimit = 5 * time.Second // How long requests under way may go on.
+	partLimit  = 6 * time.Second // How long runs and schedules may take to be given back.
+	stopLimit  = time.Second     // How long each part behind them may take.
 )

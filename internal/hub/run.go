@@ -54,15 +54,20 @@ func (p *Program) Run(ctx context.Context) error {
 	failed := make(chan error, 8)
 	follower := p.start("policy follower", p.Follower.Run, failed)
 	sealer := p.start("sealer", p.sealer.Run, failed)
-	var scheduler, worker, chores *part
+	var scheduler, worker, chores, files, watchdog *part
 	var once sync.Once
 	var server *http.Server
 	stopAll := func() {
 		once.Do(func() {
-			p.drain(server)
-			p.stop(chores, stopLimit)
-			p.stop(scheduler, stopLimit)
-			p.stop(worker, stopLimit)
+			p.tell("STOPPING=1")
+			// Streams would last as long as they like; everything else is soon done.
+			p.Pull.Stop()
+			var ends sync.WaitGroup
+			ends.Go(func() { p.drain(server) })
+			for _, s := range []*part{files, watchdog, chores, scheduler, worker} {
+				ends.Go(func() { p.stop(s, partLimit) })
+			}
+			ends.Wait()
 			nodeCtx, cancel := context.WithTimeout(context.Background(), stopLimit)
 			p.node.Stop(nodeCtx)
 			cancel()
@@ -85,13 +90,22 @@ func (p *Program) Run(ctx context.Context) error {
 		worker = p.start("worker", p.worker.Run, failed)
 	}
 	chores = p.start("chores", p.chores, failed)
-	server = api.NewServer(p.handler(), p.log)
+	listener := p.listener
+	if p.tls != nil {
+		listener = p.tls.Listener(listener)
+		files = p.start("certificate files", p.tls.Run, failed)
+	}
+	server = api.NewServer(p.origins().Handler(p.handler()), p.log)
 	go func() {
-		if err := server.Serve(p.listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			failed <- err
 		}
 	}()
+	if every := p.opt.Notify.Watchdog(); every > 0 {
+		watchdog = p.start("watchdog", func(ctx context.Context) error { return p.watch(ctx, every) }, failed)
+	}
 	close(p.ready)
+	p.tell("READY=1")
 	p.log.InfoContext(ctx, "serving", "url", p.URL(), "role", string(p.opt.Config.Role), "node", p.node.ID().String(),
 		"verifier_key", p.verifierKey)
 
