@@ -9,6 +9,7 @@ import (
 
 	"github.com/shuqiao/shuqiao/api"
 	"github.com/shuqiao/shuqiao/audit"
+	"github.com/shuqiao/shuqiao/exchange"
 	"github.com/shuqiao/shuqiao/exchange/store"
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
@@ -186,7 +187,10 @@ func (p *Program) chores(ctx context.Context) error {
 			_, err := p.recorder.SweepInterrupted(ctx, streamIdle)
 			return err
 		}},
-		{"making partitions", partitionsEvery, func(ctx context.Context) error { return audit.MakePartitions(ctx, p.DB) }},
+		{"making partitions", partitionsEvery, func(ctx context.Context) error {
+			return errors.Join(audit.MakePartitions(ctx, p.DB), exchange.MakeHistoryPartitions(ctx, p.DB))
+		}},
+		{"moving finished runs", tidyStoreEvery, func(ctx context.Context) error { _, err := exchange.MoveFinished(ctx, p.DB); return err }},
 		{"forgetting answers", forgetAnswersAll, p.api.ForgetAnswers},
 		{"tidying the store", tidyStoreEvery, func(ctx context.Context) error {
 			_, err := p.store.Tidy(ctx, graceOfLayouts, store.Retention{Keep: keepChanges})

@@ -46,6 +46,7 @@ type Options struct {
 	Role        config.Role
 	Takeover    time.Duration     // 0 means 1 s.
 	Beside      *Hub              // A further node on the database of this hub, with its keys; nil for none.
+	Keys        *Hub              // Takes the keys of this hub, and another database; nil for none.
 	Flags       map[string]string // Further settings, by flag.
 	Listener    net.Listener      // nil listens on a free port.
 }
@@ -69,6 +70,9 @@ func Start(t testing.TB, opt Options) *Hub {
 	cfg := Config(t, opt)
 	if opt.Beside != nil {
 		CopyKey(t, opt.Beside.Dir(), cfg.DataDir)
+	}
+	if opt.Keys != nil {
+		CopyKey(t, opt.Keys.Dir(), cfg.DataDir)
 	}
 	listener := opt.Listener
 	if listener == nil {
