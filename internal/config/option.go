@@ -50,7 +50,7 @@ func define[T any](o Option, parse func(string) (T, error), set func(c *Config, 
 
 // Options returns every option of the hub, in the order of the documentation.
 func Options() []Option {
-	return []Option{
+	return append([]Option{
 		define(Option{
 			Key: "database-url", Env: "SHUQIAO_DATABASE_URL", Secret: true,
 			Doc:   "PostgreSQL database in which the hub keeps its own tables, as a postgres:// URL. Empty: the hub starts its own private PostgreSQL in the data folder.",
@@ -136,7 +136,7 @@ func Options() []Option {
 			Doc:   "Headers that trusted proxies write: x-forwarded (X-Forwarded-For, X-Forwarded-Proto) or forwarded (RFC 7239). The other form is ignored, since a proxy passes it through as its caller wrote it.",
 			DocZH: "可信代理所写的请求头：x-forwarded（X-Forwarded-For、X-Forwarded-Proto）或 forwarded（RFC 7239）。另一种一律忽略，因为代理会原样转发调用方所写的内容。",
 		}, oneOf(ProxyXForwarded, ProxyForwarded), func(c *Config, v ProxyHeader) { c.ProxyHeader = v }),
-	}
+	}, peopleOptions()...)
 }
 
 func parseDatabaseURL(s string) (string, error) {
