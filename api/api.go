@@ -105,6 +105,7 @@ func New(opt Options) (*API, error) {
 	}{
 		{"setup", a.setupRoutes},
 		{"sessions", a.sessionRoutes},
+		{"my account", a.meRoutes},
 		{"departments", a.departmentRoutes},
 		{"users", a.userRoutes},
 		{"clients", a.clientRoutes},

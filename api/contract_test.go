@@ -60,7 +60,7 @@ func send(t *testing.T, method, url, token, body string, headers ...string) answ
 // fill puts something well-formed in the place of path parameters.
 func fill(path string) string {
 	const id = "01a201f9-0000-7000-8000-000000000001"
-	return strings.NewReplacer("{id}", id, "{resource}", id, "{key}", "K1", "{code}", "population", "{number}", "1", "{leaf}", "1").Replace(path)
+	return strings.NewReplacer("{id}", id, "{resource}", id, "{key}", "K1", "{code}", "population", "{number}", "1", "{leaf}", "1", "{deputy}", id).Replace(path)
 }
 
 // Every route is in the OpenAPI document with its access and permission, and the list of public ones is this short.
@@ -101,7 +101,7 @@ func TestEveryRouteDeclaresItsPermission(t *testing.T) {
 		}
 	}
 	want := []string{
-		"POST /api/v1/setup", "POST /api/v1/sessions", "GET /healthz", "GET /readyz", "GET /metrics", "GET /openapi.json", "GET /docs",
+		"POST /api/v1/setup", "POST /api/v1/sessions", "POST /api/v1/sessions/second-factor", "GET /healthz", "GET /readyz", "GET /metrics", "GET /openapi.json", "GET /docs",
 	}
 	if diff := cmp.Diff(want, public); diff != "" {
 		t.Errorf("public routes (-want +got):\n%s", diff)

@@ -98,6 +98,9 @@ func (a *API) admit(req *http.Request, r Route) (authz.Principal, error) {
 		}
 		return authz.Principal{}, fault.New(fault.Forbidden, "forbidden", "%s", message).At("policy")
 	}
+	if p.Limit != "" && !r.Unfinished {
+		return authz.Principal{}, p.Limit.Fault()
+	}
 	if r.Access != Permitted {
 		return p, nil
 	}

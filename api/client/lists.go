@@ -244,28 +244,6 @@ func (c *Client) ConsumingSystem(ctx context.Context, id string) (ConsumingSyste
 	return fetch[ConsumingSystem](ctx, c, http.MethodGet, "/clients/"+id, nil)
 }
 
-// EditConsumingSystem changes name and networks of a client; "" and nil leave them.
-func (c *Client) EditConsumingSystem(ctx context.Context, id, name string, networks []string, changes ...Change) (ConsumingSystem, error) {
-	body := map[string]any{}
-	if name != "" {
-		body["name"] = name
-	}
-	if networks != nil {
-		body["allowed_networks"] = networks
-	}
-	return fetch[ConsumingSystem](ctx, c, http.MethodPut, "/clients/"+id, body, changes...)
-}
-
-// MoveConsumingSystem takes one step: disable or enable.
-func (c *Client) MoveConsumingSystem(ctx context.Context, id, step string, changes ...Change) (ConsumingSystem, error) {
-	return fetch[ConsumingSystem](ctx, c, http.MethodPost, "/clients/"+id+"/"+step, nil, changes...)
-}
-
-// Keys lists the keys of a client, without secrets.
-func (c *Client) Keys(ctx context.Context, client string) ([]Key, error) {
-	return All[Key](ctx, c, "/clients/"+client+"/keys")
-}
-
 // User returns one account.
 func (c *Client) User(ctx context.Context, id string) (User, error) {
 	return fetch[User](ctx, c, http.MethodGet, "/users/"+id, nil)
@@ -274,11 +252,6 @@ func (c *Client) User(ctx context.Context, id string) (User, error) {
 // EnableUser opens a closed account.
 func (c *Client) EnableUser(ctx context.Context, id string, changes ...Change) (User, error) {
 	return fetch[User](ctx, c, http.MethodPost, "/users/"+id+"/enable", nil, changes...)
-}
-
-// ChangePassword changes the password of the account that is signed in.
-func (c *Client) ChangePassword(ctx context.Context, present, next string) error {
-	return c.Call(ctx, http.MethodPut, "/users/me/password", map[string]string{"present": present, "next": next}, nil)
 }
 
 // TryRules says who would gain and who would lose by changes of the rules, as JSON.

@@ -67,7 +67,24 @@ type Config struct {
 	ExportKeep   time.Duration
 	TimeZone     *time.Location // never nil
 	Retain       retain.Days    // how long things are kept
-	Warnings     []string       // things to log at start, such as unknown variables; they hold names, never values
+
+	PasswordMinLength   int
+	PasswordMaxAge      time.Duration // 0 means never
+	LockAfter           int
+	LockFor             time.Duration
+	SessionIdle         time.Duration
+	SessionAbsolute     time.Duration
+	SignInRate          int    // per minute and address
+	SecondFactor        string // off, admins or all
+	PasswordSignIn      bool
+	OpenIDIssuer        string // "" for none
+	OpenIDClientID      string
+	OpenIDClientSecret  secret.Secret
+	OpenIDUsernameClaim string
+	OpenIDTrustFactors  bool
+	PublicURL           string // "" when not known; without a slash at the end
+
+	Warnings []string // things to log at start, such as unknown variables; they hold names, never values
 
 	inForce []setting // in the order of Options
 }

@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/shuqiao/shuqiao/internal/retain"
 )
 
 // Option is one setting of the hub.
@@ -138,29 +136,7 @@ func Options() []Option {
 			Doc:   "Headers that trusted proxies write: x-forwarded (X-Forwarded-For, X-Forwarded-Proto) or forwarded (RFC 7239). The other form is ignored, since a proxy passes it through as its caller wrote it.",
 			DocZH: "可信代理所写的请求头：x-forwarded（X-Forwarded-For、X-Forwarded-Proto）或 forwarded（RFC 7239）。另一种一律忽略，因为代理会原样转发调用方所写的内容。",
 		}, oneOf(ProxyXForwarded, ProxyForwarded), func(c *Config, v ProxyHeader) { c.ProxyHeader = v }),
-	}, retainOptions()...)
-}
-
-// retainOptions makes an option of each period that may be set.
-func retainOptions() []Option {
-	var out []Option
-	for _, r := range retain.Rules() {
-		if r.Fixed {
-			continue
-		}
-		name := strings.ReplaceAll(string(r.Kind), "_", "-")
-		out = append(out, define(Option{
-			Key: "retain-" + name, Env: "SHUQIAO_RETAIN_" + strings.ToUpper(string(r.Kind)), Default: strconv.Itoa(r.Days),
-			Doc:   fmt.Sprintf("%s are kept for so many days after: %s. At least %d (%s). The same on all nodes.", r.What, r.Since, r.Least, r.Basis.Text()),
-			DocZH: fmt.Sprintf("%s的保存天数，自%s起算。不得少于 %d 天（%s）。各节点须一致。", r.WhatZH, r.SinceZH, r.Least, r.Basis.TextZH()),
-		}, wholeBetween(r.Least, retain.Most), func(c *Config, v int) {
-			if c.Retain == nil {
-				c.Retain = retain.Days{}
-			}
-			c.Retain[r.Kind] = v
-		}))
-	}
-	return out
+	}, append(peopleOptions(), retainOptions()...)...)
 }
 
 func parseDatabaseURL(s string) (string, error) {

@@ -113,6 +113,9 @@ func Open(ctx context.Context, opt Options) (_ *Program, err error) {
 			p.Close()
 		}
 	}()
+	if err := checkPeople(opt.Config); err != nil {
+		return nil, err
+	}
 	if p.dir, err = DataDir(opt.Config); err != nil {
 		return nil, err
 	}
@@ -210,9 +213,7 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	if p.Enforcer, err = authz.NewEnforcer(ctx, authz.Options{DB: p.DB, Follower: p.Follower, Log: p.log}); err != nil {
 		return err
 	}
-	p.Identity = identity.New(identity.Options{
-		DB: p.DB, Enforcer: p.Enforcer, Passwords: p.opt.Passwords, Keyring: keyring, Log: p.log, CheckAuthority: catalog.CheckAuthority,
-	})
+	p.Identity = identity.New(p.people(keyring))
 	registry, err := all.Registry()
 	if err != nil {
 		return err
@@ -225,6 +226,8 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 		return err
 	}
 	p.Sharing = sharing.New(sharing.Options{DB: p.DB, Enforcer: p.Enforcer, Catalog: p.Catalog, Keyring: keyring, Calendar: days, Node: incarnation})
+	p.Identity.OnLeave(p.Catalog.HandOverTx)
+	p.Identity.OnLeave(p.Sharing.HandOverTx)
 	p.store = store.New(p.DB)
 	p.Exchange = exchange.New(exchange.Options{DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Store: p.store, Log: p.log})
 	p.Retention = retention.New(retention.Options{DB: p.DB, Enforcer: p.Enforcer, Store: p.store, Sharing: p.Sharing, Days: cfg.Retain, Log: p.log})
