@@ -44,7 +44,7 @@ type Options struct {
 	Log      *audit.Log
 
 	Retention *retention.Service
-	Checks   []Check // What /readyz asks, in this order.
+	Checks    []Check // What /readyz asks, in this order.
 
 	Version   string               // Of the program, for the OpenAPI document; "" means "dev".
 	BodyLimit int64                // Bytes; 0 means 1 MiB.
