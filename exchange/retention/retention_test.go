@@ -149,12 +149,12 @@ func kinds() []string {
 func (w town) eachKind(t *testing.T, grant string) {
 	w.exec(t, `WITH s AS (INSERT INTO schedule (id, task_id, spec, state, created_at, updated_at) VALUES (gen_random_uuid(), $1, '0 0 1 1 *', 'paused', now(), now()) RETURNING id)
 		INSERT INTO fire (schedule_id, due_from, due_to, outcome, at) SELECT s.id, d, d, 'started', d FROM s, (SELECT now() - make_interval(days => n) FROM unnest(ARRAY[369, 368, 367]) n) due(d)`, w.Task.ID)
-	w.exec(t, `INSERT INTO reconciliation SELECT (jsonb_populate_record(r, jsonb_build_object('id', gen_random_uuid(), 'at', now() - make_interval(days => n)))).*
+	w.exec(t, `INSERT INTO reconciliation SELECT (jsonb_populate_record(NULL::reconciliation, to_jsonb(r) || jsonb_build_object('id', gen_random_uuid(), 'at', now() - make_interval(days => n)))).*
 		FROM (SELECT * FROM reconciliation LIMIT 1) r, unnest(ARRAY[365, 367, 400]) n`)
 	w.exec(t, `INSERT INTO session (id, user_id, token_hash, created_at, expires_at, last_seen_at, ended_at)
 		SELECT gen_random_uuid(), u.id, sha256(n::text::bytea), now() - interval '200 days', now() - make_interval(days => n), now() - interval '200 days', NULL
 		FROM (SELECT id FROM hub_user LIMIT 1) u, unnest(ARRAY[183, 185]) n`)
-	w.exec(t, `INSERT INTO reject SELECT (jsonb_populate_record(j, jsonb_build_object('id', gen_random_uuid(), 'state', s.state, 'created_at', now() - interval '400 days',
+	w.exec(t, `INSERT INTO reject SELECT (jsonb_populate_record(NULL::reject, to_jsonb(j) || jsonb_build_object('id', gen_random_uuid(), 'state', s.state, 'created_at', now() - interval '400 days',
 			'closed_at', now() - make_interval(days => s.days)))).*
 		FROM (SELECT * FROM reject LIMIT 1) j, (VALUES ('corrected', 6), ('corrected', 8), ('corrected', 185), ('waived', 400), ('open', 400)) s (state, days)`)
 	w.exec(t, `INSERT INTO idempotency (actor_id, key, route, body_hash, status, answer, created_at) VALUES ('x', 'old', 'r', '', 200, '', now() - interval '25 hours'),
