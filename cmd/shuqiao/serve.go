@@ -17,7 +17,7 @@ type serveCommand struct {
 	Role         string `help:"What this node does: all, api or worker." placeholder:"ROLE"`
 	Workers      string `help:"How many runs this node carries out at the same time." placeholder:"N"`
 	NodeTakeover string `name:"node-takeover" help:"How long a node may be silent before others take over its runs." placeholder:"DURATION"`
-	ExportsDir   string `name:"exports-dir" help:"Folder of exported files; nodes of one hub share it." type:"path" placeholder:"DIR"`
+	ExportsDir   string `name:"exports-dir" help:"Folder of exported files; nodes of one hub share it." placeholder:"DIR"`
 	ExportKeep   string `name:"export-keep" help:"How long an exported file can be fetched." placeholder:"DURATION"`
 	BodyLimit    string `name:"body-limit" help:"Largest request body, in bytes, KiB or MiB." placeholder:"SIZE"`
 	TimeZone     string `name:"time-zone" help:"IANA time zone of schedules, working days and shown times." placeholder:"ZONE"`
