@@ -29,6 +29,7 @@ type serveCommand struct {
 	ProxyHeader    string `name:"proxy-header" help:"Headers that they write: x-forwarded or forwarded." placeholder:"FORM"`
 
 	serveFlagsOfPeople
+	serveFlagsOfRetention
 }
 
 // given returns the flags that were given, by their names in the table of options.
@@ -44,6 +45,7 @@ func (c *serveCommand) given() map[string]string {
 		flags[key] = value
 	}
 	maps.Copy(flags, c.people())
+	maps.Copy(flags, c.retention())
 	return flags
 }
 
