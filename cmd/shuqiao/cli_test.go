@@ -101,6 +101,7 @@ var listTypes = map[string]any{
 	"system list": client.System{}, "base-database list": client.BaseDatabase{}, "client list": client.ConsumingSystem{}, "client key list": client.Key{},
 	"user list": client.User{}, "user handed-over": client.Handed{}, "user deputy list": client.Deputy{}, "me deputy list": client.Deputy{},
 	"me session list": client.OpenSession{}, "me colleagues": client.User{}, "client key expiring": client.ExpiringKey{}, "policy rules": client.Rule{}, "audit events": client.Event{}, "audit usage": client.Usage{},
+	"audit retention": client.RetentionLine{},
 }
 
 // Every column of a list is a field of what the list holds.

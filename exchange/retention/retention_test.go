@@ -127,6 +127,24 @@ func TestRetention(t *testing.T) {
 			t.Errorf("removed (-want +got):\n%s", diff)
 		}
 	})
+	t.Run("another node is at it", func(t *testing.T) {
+		const lock = 0x7368755f6b656570
+		other, err := w.DB.Pool.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Release()
+		if _, err := other.Exec(t.Context(), "SELECT pg_advisory_lock($1)", int64(lock)); err != nil {
+			t.Fatal(err)
+		}
+		w.round(t)
+		if _, err := other.Exec(t.Context(), "SELECT pg_advisory_unlock($1)", int64(lock)); err != nil {
+			t.Fatal(err)
+		}
+		if n := value[int](t, w, "SELECT count(*)::int FROM retention WHERE last_run_at > clock_timestamp() - interval '1 minute'"); n != 0 {
+			t.Errorf("%d kinds had their turn meanwhile", n)
+		}
+	})
 	t.Run("what is over its period", func(t *testing.T) { w.eachKind(t, kept) })
 	t.Run("grants that are over", func(t *testing.T) { w.grantsOver(t, kept, ended, over) })
 	t.Run("a revoked resource", func(t *testing.T) { w.revoked(t, kept) })
