@@ -8,12 +8,14 @@ import (
 
 type serveCommand struct {
 	settings
-	Listen       string `help:"Address of the API and the console, as host:port." placeholder:"HOST:PORT"`
-	Role         string `help:"What this node does: all, api or worker." placeholder:"ROLE"`
-	Workers      string `help:"How many runs this node carries out at the same time." placeholder:"N"`
-	NodeTakeover string `name:"node-takeover" help:"How long a node may be silent before others take over its runs." placeholder:"DURATION"`
-	BodyLimit    string `name:"body-limit" help:"Largest request body, in bytes, KiB or MiB." placeholder:"SIZE"`
-	TimeZone     string `name:"time-zone" help:"IANA time zone of schedules, working days and shown times." placeholder:"ZONE"`
+	Listen         string `help:"Address of the API and the console, as host:port." placeholder:"HOST:PORT"`
+	Role           string `help:"What this node does: all, api or worker." placeholder:"ROLE"`
+	Workers        string `help:"How many runs this node carries out at the same time." placeholder:"N"`
+	NodeTakeover   string `name:"node-takeover" help:"How long a node may be silent before others take over its runs." placeholder:"DURATION"`
+	BodyLimit      string `name:"body-limit" help:"Largest request body, in bytes, KiB or MiB." placeholder:"SIZE"`
+	SourceNetworks string `name:"source-networks" help:"Where sources may lie: default, unix, networks, addresses, host names." placeholder:"LIST"`
+	NoticeNetworks string `name:"notice-networks" help:"Where webhooks and mail servers of alarms may lie." placeholder:"LIST"`
+	TimeZone       string `name:"time-zone" help:"IANA time zone of schedules, working days and shown times." placeholder:"ZONE"`
 }
 
 // given returns the flags that were given, by their names in the table of options.
@@ -22,6 +24,7 @@ func (c *serveCommand) given() map[string]string {
 	for key, value := range given(map[string]string{
 		"listen": c.Listen, "role": c.Role, "workers": c.Workers, "node-takeover": c.NodeTakeover,
 		"body-limit": c.BodyLimit, "time-zone": c.TimeZone,
+		"source-networks": c.SourceNetworks, "notice-networks": c.NoticeNetworks,
 	}) {
 		flags[key] = value
 	}

@@ -13,7 +13,7 @@ var foundation = []string{"internal/config", "internal/db", "internal/fault", "i
 
 // domain is all that the two doors (api and console) may call.
 var domain = []string{
-	"audit", "authz", "authz/identity", "catalog", "catalog/codes", "catalog/mask", "exchange", "exchange/engine",
+	"alarm", "audit", "authz", "authz/identity", "catalog", "catalog/codes", "catalog/mask", "exchange", "exchange/engine",
 	"exchange/pull", "exchange/store", "exchange/transform", "sharing", "sharing/filter",
 }
 
@@ -34,6 +34,8 @@ var rooms = map[string][]string{
 	"api":        join(domain, foundation),
 	"api/client": {},
 	"console":    join(domain, foundation),
+
+	"alarm": join(foundation, []string{"audit", "authz", "internal/netguard"}),
 
 	"exchange": join(below, foundation, []string{
 		"connectors", "exchange/engine", "exchange/pull", "exchange/store",
@@ -66,17 +68,18 @@ var rooms = map[string][]string{
 
 	"migrations": {},
 
-	"internal/config":   {"internal/fault", "internal/secret"},
+	"internal/config":   {"internal/fault", "internal/netguard", "internal/secret"},
 	"internal/db":       {"internal/fault"},
 	"internal/fault":    {},
 	"internal/secret":   {"internal/fault"},
+	"internal/netguard": {},
 	"internal/pglocal":  {},
 	"internal/demo":     join(foundation, []string{"api/client", "internal/demo/*", "internal/pglocal"}),
 	"internal/demo/*":   {},
 	"internal/archtest": {},
 	"internal/hub":      {anything},
 	"internal/doctor": join(foundation, []string{
-		"audit", "catalog", "catalog/calendar", "connectors/all", "exchange", "internal/hub", "internal/pglocal", "migrations",
+		"audit", "catalog", "catalog/calendar", "connectors", "connectors/all", "exchange", "internal/hub", "internal/pglocal", "migrations",
 	}),
 	"internal/hubtest":       {anything, "internal/pgtest"},
 	"internal/pgtest":        {"internal/pglocal", "migrations"},

@@ -8,6 +8,7 @@ import (
 	"time"
 	_ "time/tzdata" // schedules need time zones on hosts that install none
 
+	"github.com/shuqiao/shuqiao/internal/netguard"
 	"github.com/shuqiao/shuqiao/internal/secret"
 )
 
@@ -38,17 +39,19 @@ const (
 
 // Config holds the settings in force. It is a value; nothing changes it after Load.
 type Config struct {
-	DatabaseURL  secret.Secret // "" when the hub starts its own private PostgreSQL
-	DataDir      string        // "" for the default folder of the user who runs the hub
-	Listen       string        // host:port
-	Role         Role
-	LogLevel     slog.Level
-	LogFormat    LogFormat
-	NodeTakeover time.Duration
-	Workers      int
-	BodyLimit    int64          // bytes
-	TimeZone     *time.Location // never nil
-	Warnings     []string       // things to log at start, such as unknown variables; they hold names, never values
+	DatabaseURL    secret.Secret // "" when the hub starts its own private PostgreSQL
+	DataDir        string        // "" for the default folder of the user who runs the hub
+	Listen         string        // host:port
+	Role           Role
+	LogLevel       slog.Level
+	LogFormat      LogFormat
+	NodeTakeover   time.Duration
+	Workers        int
+	BodyLimit      int64           // bytes
+	TimeZone       *time.Location  // never nil
+	SourceNetworks netguard.Policy // where sources may lie
+	NoticeNetworks netguard.Policy // where webhooks and mail servers may lie
+	Warnings       []string        // things to log at start, such as unknown variables; they hold names, never values
 
 	inForce []setting // in the order of Options
 }

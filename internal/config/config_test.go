@@ -99,6 +99,8 @@ SHUQIAO_NODE_TAKEOVER=1s  # flag
 SHUQIAO_WORKERS=3  # file
 SHUQIAO_BODY_LIMIT=64KiB  # environment
 SHUQIAO_TIME_ZONE=Asia/Shanghai  # default
+SHUQIAO_SOURCE_NETWORKS=default  # default
+SHUQIAO_NOTICE_NETWORKS=default  # default
 `
 	if diff := cmp.Diff(want, dump(t, c)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -68,6 +68,7 @@ func StartProcess(t testing.TB, binary string, args ...string) *Process {
 	p := &Process{out: &lockedBuffer{}, err: &lockedBuffer{}, lines: make(chan string, 1024), exited: make(chan struct{})}
 	p.cmd = exec.Command(binary, args...)
 	p.cmd.Stderr = p.err
+	p.cmd.Env = append(os.Environ(), "SHUQIAO_SOURCE_NETWORKS="+LocalNetworks, "SHUQIAO_NOTICE_NETWORKS="+LocalNetworks)
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatalf("making a pipe: %v", err)
