@@ -54,7 +54,7 @@ func Rules() []Rule {
 				SELECT 'schedule' AS kind, s.id::text AS id, r.provider_dept_id AS department, 0 AS steps,
 					jsonb_build_object('resource', r.name, 'due_at', s.next_at) AS detail
 				FROM schedule s JOIN task t ON t.id = s.task_id JOIN resource r ON r.id = t.resource_id
-				WHERE s.state = 'enabled' AND s.next_at < clock_timestamp() - make_interval(secs => $1)`,
+				WHERE s.state = 'enabled' AND s.next_at < clock_timestamp() - make_interval(secs => $1::float8)`,
 		},
 		{
 			Key: "schedule_parked", Severity: Warning,
@@ -74,8 +74,8 @@ func Rules() []Rule {
 			query: `
 				SELECT ` + ofTask + `, 0 AS steps,
 					jsonb_build_object('resource', r.name, 'run', (array_agg(f.id ORDER BY f.n))[1], 'code', (array_agg(f.code ORDER BY f.n))[1]) AS detail` +
-				last(20) + ` AND f.n <= $1 GROUP BY t.id, r.id
-				HAVING count(*) >= $1 AND bool_and(f.state = 'failed')
+				last(20) + ` AND f.n <= $1::float8 GROUP BY t.id, r.id
+				HAVING count(*) >= $1::float8 AND bool_and(f.state = 'failed')
 					AND (array_agg(f.code ORDER BY f.n))[1] NOT IN (` + guardCode + `, ` + driftCodes + `)`,
 		},
 		{
@@ -121,10 +121,10 @@ func Rules() []Rule {
 			AdviceEN: "Free or add space; at a fifth of the limit this is critical.", AdviceZH: "请清理或扩容；低于界限五分之一时为严重。",
 			query: `
 				SELECT 'node' AS kind, p.node_id::text AS id, NULL::uuid AS department,
-					CASE WHEN p.disk_free < $1 * 1073741824 / 5 THEN 1 ELSE 0 END AS steps,
+					CASE WHEN p.disk_free < $1::float8 * 1073741824 / 5 THEN 1 ELSE 0 END AS steps,
 					jsonb_build_object('node', coalesce(n.address, ''), 'free_gib', round(p.disk_free / 1073741824.0, 1)) AS detail
 				FROM node_report p LEFT JOIN node n ON n.node_id = p.node_id
-				WHERE p.disk_free < $1 * 1073741824 AND p.at > clock_timestamp() - interval '2 minutes'`,
+				WHERE p.disk_free < $1::float8 * 1073741824 AND p.at > clock_timestamp() - interval '2 minutes'`,
 		},
 		{
 			Key: "key_expiring", Severity: Info, Threshold: 30, Unit: "d", min: 1, max: 366,
@@ -139,7 +139,7 @@ func Rules() []Rule {
 					jsonb_build_object('client', c.name, 'expires_at', k.expires_at) AS detail
 				FROM client_key k JOIN client c ON c.id = k.client_id
 				WHERE k.revoked_at IS NULL AND c.state = 'active' AND k.expires_at > clock_timestamp()
-					AND k.expires_at <= clock_timestamp() + $1 * interval '1 day'
+					AND k.expires_at <= clock_timestamp() + $1::float8 * interval '1 day'
 					AND NOT EXISTS (SELECT FROM client_key o WHERE o.client_id = k.client_id AND o.revoked_at IS NULL AND o.expires_at > k.expires_at
 						AND o.last_used_at > coalesce(k.last_used_at, '-infinity'))`,
 		},
@@ -150,7 +150,7 @@ func Rules() []Rule {
 			query: `
 				SELECT 'hub' AS kind, 'sealer' AS id, NULL::uuid AS department, 0 AS steps, jsonb_build_object('since', e.at) AS detail
 				FROM (SELECT event_id FROM pending ORDER BY event_id LIMIT 1) p JOIN event e ON e.id = p.event_id
-				WHERE e.at < clock_timestamp() - make_interval(secs => $1)`,
+				WHERE e.at < clock_timestamp() - make_interval(secs => $1::float8)`,
 		},
 		{
 			Key: "node_lost", Severity: Critical, Threshold: 30, Unit: "s", min: 10, max: 86400,
@@ -160,7 +160,7 @@ func Rules() []Rule {
 			query: `
 				SELECT 'node' AS kind, n.node_id::text AS id, NULL::uuid AS department, 0 AS steps,
 					jsonb_build_object('node', n.address, 'role', n.role, 'seen_at', n.seen_at) AS detail
-				FROM node n WHERE n.seen_at < clock_timestamp() - make_interval(secs => $1)`,
+				FROM node n WHERE n.seen_at < clock_timestamp() - make_interval(secs => $1::float8)`,
 		},
 		{
 			Key: "policy_lapses", Severity: Warning, Threshold: 3, Unit: "times", min: 1, max: 1000,
@@ -171,7 +171,7 @@ func Rules() []Rule {
 				SELECT 'node' AS kind, p.node_id::text AS id, NULL::uuid AS department, 0 AS steps,
 					jsonb_build_object('node', coalesce(n.address, ''), 'lapses', p.lapses) AS detail
 				FROM node_report p LEFT JOIN node n ON n.node_id = p.node_id
-				WHERE p.lapses >= $1 AND p.at > clock_timestamp() - interval '2 minutes'`,
+				WHERE p.lapses >= $1::float8 AND p.at > clock_timestamp() - interval '2 minutes'`,
 		},
 		{
 			Key: "request_overdue", Severity: Warning, Threshold: 0, Unit: "h", min: 0, max: 720,
@@ -183,7 +183,7 @@ func Rules() []Rule {
 				SELECT 'request' AS kind, q.id::text AS id, CASE WHEN q.state = 'in_review' THEN q.provider_dept_id END AS department, 0 AS steps,
 					jsonb_build_object('resource', r.name, 'due_at', q.due_at, 'state', q.state) AS detail
 				FROM sharing_request q JOIN resource r ON r.id = q.resource_id
-				WHERE q.state IN ('pending_acceptance', 'in_review') AND q.due_at < clock_timestamp() - $1 * interval '1 hour'`,
+				WHERE q.state IN ('pending_acceptance', 'in_review') AND q.due_at < clock_timestamp() - $1::float8 * interval '1 hour'`,
 		},
 		{
 			Key: "grant_ending", Severity: Info, Threshold: 30, Unit: "d", min: 1, max: 366,
@@ -195,7 +195,7 @@ func Rules() []Rule {
 					CASE WHEN g.valid_to <= clock_timestamp() + interval '7 days' THEN 1 ELSE 0 END AS steps,
 					jsonb_build_object('resource', r.name, 'client', c.name, 'valid_to', g.valid_to) AS detail
 				FROM sharing_grant g JOIN resource r ON r.id = g.resource_id JOIN client c ON c.id = g.client_id
-				WHERE g.state IN ('active', 'suspended') AND g.valid_to > clock_timestamp() AND g.valid_to <= clock_timestamp() + $1 * interval '1 day'
+				WHERE g.state IN ('active', 'suspended') AND g.valid_to > clock_timestamp() AND g.valid_to <= clock_timestamp() + $1::float8 * interval '1 day'
 					AND NOT EXISTS (SELECT FROM sharing_grant o WHERE o.client_id = g.client_id AND o.resource_id = g.resource_id AND o.purpose = g.purpose
 						AND o.state IN ('active', 'pending_delivery') AND o.valid_to > g.valid_to)`,
 		},
@@ -207,7 +207,7 @@ func Rules() []Rule {
 				SELECT 'channel' AS kind, c.id::text AS id, c.department_id AS department, 0 AS steps, jsonb_build_object('channel', c.name) AS detail
 				FROM alarm_channel c
 				WHERE c.state = 'enabled' AND EXISTS (SELECT FROM alarm_delivery d WHERE d.channel_id = c.id AND d.state <> 'sent'
-						AND d.created_at < clock_timestamp() - $1 * interval '1 minute' AND d.created_at > clock_timestamp() - interval '3 days'
+						AND d.created_at < clock_timestamp() - $1::float8 * interval '1 minute' AND d.created_at > clock_timestamp() - interval '3 days'
 						AND NOT EXISTS (SELECT FROM alarm_delivery o WHERE o.channel_id = c.id AND o.state = 'sent' AND o.ended_at > d.created_at))`,
 		},
 	}

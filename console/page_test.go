@@ -26,6 +26,7 @@ func TestConsole(t *testing.T) {
 	t.Run("what was typed is never markup", func(t *testing.T) { testMarkup(t, h) })
 	t.Run("from request to suspension", func(t *testing.T) { testStory(t, h) })
 	t.Run("a run shows counts, rejects and comparison", func(t *testing.T) { testRun(t, h) })
+	t.Run("an alarm is acknowledged and silenced", func(t *testing.T) { testAlarms(t, h) })
 	t.Run("what is shown works, for each person", func(t *testing.T) { testLinks(t, h) })
 	t.Run("what a person may not do answers 403", func(t *testing.T) { testForbidden(t, h) })
 	t.Run("signing out ends the session", func(t *testing.T) { testSignOut(t, h) })

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/shuqiao/shuqiao/alarm"
 	"github.com/shuqiao/shuqiao/api"
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/authz"
@@ -55,6 +56,7 @@ type Parts struct {
 	Sharing  *sharing.Service
 	Exchange *exchange.Service
 	Pull     *pull.Service
+	Alarm    *alarm.Service
 	Log      *audit.Log
 }
 
@@ -210,10 +212,14 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	p.worker = exchange.NewWorker(exchange.WorkerOptions{
 		DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Catalog: p.Catalog, Store: p.store, Node: p.node, Slots: cfg.Workers, Log: p.log,
 	})
+	p.Alarm = alarm.New(alarm.Options{
+		DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Networks: cfg.NoticeNetworks, Zone: cfg.TimeZone, Version: p.opt.Version, Log: p.log,
+		Node: alarm.Node{ID: p.node.ID(), Dir: p.dir, Lapses: p.Follower.Lapses},
+	})
 	p.registry = prometheus.NewRegistry()
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newFigures(p))
 	p.console, err = console.New(console.Options{
-		Enforcer: p.Enforcer, Identity: p.Identity, Catalog: p.Catalog, Sharing: p.Sharing, Exchange: p.Exchange, Log: p.Parts.Log,
+		Enforcer: p.Enforcer, Identity: p.Identity, Catalog: p.Catalog, Sharing: p.Sharing, Exchange: p.Exchange, Alarm: p.Alarm, Log: p.Parts.Log,
 		Verify: func(ctx context.Context) (audit.Report, error) {
 			return audit.Verify(ctx, p.DB.Pool, audit.VerifyOptions{VerifierKeys: []string{verifierKey}})
 		},
@@ -224,7 +230,7 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	}
 	p.api, err = api.New(api.Options{
 		DB: p.DB, Enforcer: p.Enforcer, Identity: p.Identity, Catalog: p.Catalog, Sharing: p.Sharing, Exchange: p.Exchange,
-		Pull: p.Pull, Log: p.Parts.Log, Checks: p.checks(), Version: p.opt.Version, BodyLimit: cfg.BodyLimit, Logger: p.log,
+		Pull: p.Pull, Alarm: p.Alarm, Log: p.Parts.Log, Checks: p.checks(), Version: p.opt.Version, BodyLimit: cfg.BodyLimit, Logger: p.log,
 		Metrics: p.registry, Console: p.console,
 	})
 	return err

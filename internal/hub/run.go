@@ -54,12 +54,13 @@ func (p *Program) Run(ctx context.Context) error {
 	failed := make(chan error, 8)
 	follower := p.start("policy follower", p.Follower.Run, failed)
 	sealer := p.start("sealer", p.sealer.Run, failed)
-	var scheduler, worker, chores *part
+	var scheduler, worker, alarms, chores *part
 	var once sync.Once
 	var server *http.Server
 	stopAll := func() {
 		once.Do(func() {
 			p.drain(server)
+			p.stop(alarms, stopLimit)
 			p.stop(chores, stopLimit)
 			p.stop(scheduler, stopLimit)
 			p.stop(worker, stopLimit)
@@ -84,6 +85,7 @@ func (p *Program) Run(ctx context.Context) error {
 		scheduler = p.start("scheduler", p.scheduler.Run, failed)
 		worker = p.start("worker", p.worker.Run, failed)
 	}
+	alarms = p.start("alarms", p.Alarm.Run, failed)
 	chores = p.start("chores", p.chores, failed)
 	server = api.NewServer(p.handler(), p.log)
 	go func() {
