@@ -7,7 +7,7 @@ FUZZTIME ?= 30s
 export GO
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test lint bench fuzz assets clean
+.PHONY: help deps build demo test lint bench fuzz assets release clean
 
 help: ## help: list the targets
 	@sed -n 's/^\([a-z]*\):.*## help: /\1\t/p' Makefile | while IFS='	' read -r target text; do \
@@ -36,6 +36,9 @@ fuzz: ## help: run each fuzz test for FUZZTIME (30s)
 
 assets: ## help: copy the console's pinned style sheet, script and icons into console/static (needs npm)
 	@scripts/assets.sh
+
+release: ## help: static binaries for linux amd64 and arm64 into dist/; make release ARGS=--check makes them twice and compares
+	@scripts/release.sh $(ARGS)
 
 clean: ## help: remove what was built; databases and data folders stay
 	rm -rf bin dist

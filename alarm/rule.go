@@ -22,13 +22,18 @@ type Rule struct {
 	query string
 }
 
-// lastRuns are the newest finished collects and deliveries of each live task, up to a number of them: f has state, error, id
-// by task. What somebody cancelled says nothing.
+// lastRuns are the newest finished collects and deliveries of each live task, up to a number of them, wherever finished runs are
+// kept: f has id, state, code and n, which counts from the newest. What somebody cancelled says nothing.
 const lastRuns = `
 	FROM task t JOIN resource r ON r.id = t.resource_id CROSS JOIN LATERAL (
 		SELECT f.id, f.state, coalesce(f.error->>'code', '') AS code, row_number() OVER (ORDER BY f.queued_at DESC, f.id DESC) AS n
-		FROM run f WHERE f.task_id = t.id AND f.kind <> 'reconcile' AND f.state IN ('succeeded', 'partial', 'failed')
-		ORDER BY f.queued_at DESC, f.id DESC LIMIT %d) f
+		FROM (
+			(SELECT id, state, error, queued_at FROM run
+				WHERE task_id = t.id AND kind <> 'reconcile' AND state IN ('succeeded', 'partial', 'failed') ORDER BY queued_at DESC, id DESC LIMIT %[1]d)
+			UNION ALL
+			(SELECT id, state, error, queued_at FROM run_history
+				WHERE task_id = t.id AND kind <> 'reconcile' AND state IN ('succeeded', 'partial', 'failed') ORDER BY queued_at DESC, id DESC LIMIT %[1]d)
+		) f ORDER BY f.queued_at DESC, f.id DESC LIMIT %[1]d) f
 	WHERE t.state = 'enabled'`
 
 // ofTask is the object, department and facts of a rule about a task.

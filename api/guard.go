@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"mime"
-	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/internal/edge"
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
 
@@ -109,18 +109,8 @@ func (a *API) authenticate(req *http.Request) (authz.Principal, error) {
 	return a.opt.Identity.Authenticate(req.Context(), strings.TrimSpace(token), remoteAddr(req))
 }
 
-// remoteAddr returns the address the connection comes from. Headers that claim another one are not believed.
-func remoteAddr(req *http.Request) netip.Addr {
-	host, _, err := net.SplitHostPort(req.RemoteAddr)
-	if err != nil {
-		host = req.RemoteAddr
-	}
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return addr.Unmap()
-}
+// remoteAddr returns the caller's address: that of the connection, or what a trusted proxy in front of the hub says.
+func remoteAddr(req *http.Request) netip.Addr { return edge.OriginOf(req).Caller }
 
 // readBody reads the whole body within the route's limit and refuses what no JSON text of ours can hold: other media types,
 // bytes that are not UTF-8, and the NUL character, which PostgreSQL cannot store.

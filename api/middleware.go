@@ -42,7 +42,7 @@ func (a *API) outermost(c *gin.Context) {
 		a.metrics.observe(c.Request.Method, route, c.Writer.Status(), took)
 		a.log.InfoContext(c.Request.Context(), "request",
 			"request_id", id, "method", c.Request.Method, "route", route, "status", c.Writer.Status(),
-			"bytes", max(c.Writer.Size(), 0), "ms", float64(took.Microseconds())/1000, "actor", string(noted.actor.Kind))
+			"bytes", max(c.Writer.Size(), 0), "ms", float64(took.Microseconds())/1000, "actor", string(noted.actor.Kind), "from", remoteAddr(c.Request).String())
 	}()
 	c.Next()
 }

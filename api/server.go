@@ -22,8 +22,12 @@ func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 		MaxHeaderBytes:    headerBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			if tcp, ok := c.(*net.TCPConn); ok {
-				_ = tcp.SetWriteBuffer(sendBuffer)
+			// What the kernel has taken under TLS is gone all the same.
+			if secure, ok := c.(interface{ NetConn() net.Conn }); ok {
+				c = secure.NetConn()
+			}
+			if buffered, ok := c.(interface{ SetWriteBuffer(bytes int) error }); ok {
+				_ = buffered.SetWriteBuffer(sendBuffer)
 			}
 			return ctx
 		},

@@ -18,7 +18,7 @@ const (
 	CodeOrder         = "source_order_not_unique"
 	CodeRowTooLarge   = "source_row_too_large"
 	CodeReadFailed    = "source_read_failed"
-	CodeRefused       = "source_address_refused"
+	CodeRefused       = "source_not_allowed"
 )
 
 // Failure is a driver's judgement of one of its raw errors.

@@ -14,6 +14,7 @@ import (
 	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/exchange"
+	"github.com/shuqiao/shuqiao/internal/edge"
 	"github.com/shuqiao/shuqiao/sharing"
 )
 
@@ -31,7 +32,7 @@ type Options struct {
 	Log      *audit.Log
 	// Verify verifies the whole log, as "shuqiao audit verify" does.
 	Verify func(context.Context) (audit.Report, error)
-	// Address is where a request comes from. nil means the peer's address.
+	// Address is where a request comes from. nil means the caller's address, behind trusted proxies too.
 	Address func(*http.Request) netip.Addr
 	Clock   func() time.Time // nil means time.Now.
 	Logger  *slog.Logger     // nil means slog.Default.
@@ -69,7 +70,7 @@ func newConsole(opt Options) (*console, error) {
 		opt.Logger = slog.Default()
 	}
 	if opt.Address == nil {
-		opt.Address = peer
+		opt.Address = func(r *http.Request) netip.Addr { return edge.OriginOf(r).Caller }
 	}
 	zone, err := time.LoadLocation("Asia/Shanghai")
 	if err != nil {
@@ -155,12 +156,4 @@ func secured(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-func peer(r *http.Request) netip.Addr {
-	at, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return at.Addr().Unmap()
 }

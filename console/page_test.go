@@ -28,6 +28,7 @@ func TestConsole(t *testing.T) {
 	t.Run("a run shows counts, rejects and comparison", func(t *testing.T) { testRun(t, h) })
 	t.Run("an alarm is acknowledged and silenced", func(t *testing.T) { testAlarms(t, h) })
 	t.Run("what is shown works, for each person", func(t *testing.T) { testLinks(t, h) })
+	t.Run("alarms of others stay theirs", func(t *testing.T) { testForeignAlarms(t, h) })
 	t.Run("what a person may not do answers 403", func(t *testing.T) { testForbidden(t, h) })
 	t.Run("signing out ends the session", func(t *testing.T) { testSignOut(t, h) })
 }

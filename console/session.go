@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/internal/edge"
 	"github.com/shuqiao/shuqiao/internal/fault"
 	"github.com/shuqiao/shuqiao/internal/secret"
 )
@@ -26,7 +27,7 @@ func (c *console) authenticate(r *http.Request) (authz.Principal, error) {
 
 func setCookie(w http.ResponseWriter, r *http.Request, name, value string, seconds int) {
 	http.SetCookie(w, &http.Cookie{
-		Name: name, Value: value, Path: prefix, MaxAge: seconds, HttpOnly: true, Secure: r.TLS != nil,
+		Name: name, Value: value, Path: prefix, MaxAge: seconds, HttpOnly: true, Secure: edge.OriginOf(r).Secure,
 		SameSite: http.SameSiteStrictMode,
 	})
 }

@@ -83,10 +83,3 @@ func (c *auditVerify) Run(t *terminal) error {
 	}
 	return fmt.Errorf("%w: %s found", errNotVerified, plural(report.Found, "problem", "problems"))
 }
-
-type versionCommand struct{}
-
-func (versionCommand) Run(t *terminal) error {
-	fmt.Fprintln(t.out, "shuqiao "+version)
-	return nil
-}

@@ -15,9 +15,6 @@ import (
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
 
-// version is set when a release is built.
-var version = "dev"
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
@@ -36,6 +33,11 @@ type commands struct {
 	Audit   auditCommand   `cmd:"" help:"Check the evidence."`
 	Doctor  doctorCommand  `cmd:"" help:"Look at this machine and the database: what is wrong, why, and how it is mended."`
 	Config  configCommand  `cmd:"" help:"Print the settings in force, or a sample of all."`
+	Backup  backupCommand  `cmd:"" help:"Write the hub into one encrypted file."`
+	Restore restoreCommand `cmd:"" help:"Put a hub back from a backup, into an empty data folder."`
+
+	RestoreMark restoreMarkCommand `cmd:"" name:"restore-mark" help:"Say that the database was restored by other means: cursors begin anew, grants wait for confirmation."`
+
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

@@ -57,19 +57,25 @@ func (f *Failure) Unwrap() error { return f.cause }
 
 // advice is what people should do, by code. Codes without an entry get the advice of their side.
 var advice = map[string]string{
-	"source_down":            "check that the department's database runs and that the hub can reach it; the last good data stay served",
-	"source_timeout":         "the source answers too slowly: check its load and locks, or give it a replica to read from",
-	"source_auth":            "the account or password is refused: ask the department for the current ones and update the source",
-	"source_object_missing":  "the table is gone or renamed: describe the source again and mend the mount",
-	"source_column_missing":  "a column is gone or renamed: describe the source again and mend the mount",
-	"source_permission":      "the account may not read the table: ask the department to grant SELECT",
-	"source_address_refused": "correct the address of the source, or ask the hub's operator to name its network in the setting source-networks",
-	"schema_changed":         "a column changed its type: describe the source again and mend the mount or the items",
-	"delete_guard":           "see whether the source really lost these rows; if so confirm the run, otherwise have the source mended",
-	"staging_lost":           "nothing was lost for good: the next attempt reads from the start",
-	"not_mounted":            "mount the resource on a source and activate the mount",
-	"forbidden":              "policy does not allow this collect: see the sharing type and state of the resource and the rules",
-	"policy_stale":           "the hub could not confirm its policy; it tries again by itself",
+	"source_down":           "check that the department's database runs and that the hub can reach it; the last good data stay served",
+	"source_timeout":        "the source answers too slowly: check its load and locks, or give it a replica to read from",
+	"source_auth":           "the account or password is refused: ask the department for the current ones and update the source",
+	"source_object_missing": "the table is gone or renamed: describe the source again and mend the mount",
+	"source_column_missing": "a column is gone or renamed: describe the source again and mend the mount",
+	"source_permission":     "the account may not read the table: ask the department to grant SELECT",
+	"source_not_allowed":    "correct the address of the source, or ask the hub's operator to name its network in the setting source-networks",
+	"schema_changed":        "a column changed its type: describe the source again and mend the mount or the items",
+	"delete_guard":          "see whether the source really lost these rows; if so confirm the run, otherwise have the source mended",
+	"staging_lost":          "nothing was lost for good: the next attempt reads from the start",
+	"store_busy":            "long reads hold the rows of this resource; the hub tries again by itself, and an operator can see and end them",
+	"try_again":             "something moved meanwhile; the hub tries again by itself",
+	"incremental_source":    "let the task collect in full, or mount an object of a kind of source that can be read since a mark",
+	"incremental_watermark": "name a watermark column that is a date, a time or a number, or let the task collect in full",
+	"incremental_key":       "ask the department to declare the key columns unique and not null, or let the task collect in full",
+	"incremental_deletes":   "name the columns of the delete table that hold the key items, one for each, in their order",
+	"not_mounted":           "mount the resource on a source and activate the mount",
+	"forbidden":             "policy does not allow this collect: see the sharing type and state of the resource and the rules",
+	"policy_stale":          "the hub could not confirm its policy; it tries again by itself",
 }
 
 // NewFailure names stage and side of an error that happened around a run. Lost leases, cancelled contexts and failures pass

@@ -31,6 +31,8 @@ type guard struct {
 	recheck func(context.Context) error
 	cancel  context.CancelFunc
 	done    chan struct{}
+	// stopping is closed when the node stops.
+	stopping <-chan struct{}
 
 	mu      sync.Mutex
 	lost    error     // Why the stream must stop; nil while it may go on.
@@ -58,6 +60,9 @@ func (g *guard) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			return
+		case <-g.stopping:
+			g.halt(hubStopping())
 			return
 		case <-ticker.C:
 		}
@@ -87,6 +92,16 @@ func (g *guard) lose(err error) {
 	g.cancel()
 }
 
+// halt stops the stream after the write under way, which keeps the deadline that the last renewal gave it.
+func (g *guard) halt(why error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.lost == nil {
+		g.lost = why
+	}
+	g.cancel()
+}
+
 // renew moves the deadline on with the lease.
 func (g *guard) renew() {
 	g.mu.Lock()
@@ -106,22 +121,23 @@ func (g *guard) setDeadline() error {
 	return g.writer.SetDeadline(deadline)
 }
 
-// write writes under the guard. It returns why the grant was lost, if it was.
-func (g *guard) write(p []byte) error {
+// write writes under the guard. It reports whether the writer was given anything, and returns why the stream must stop, if
+// it must.
+func (g *guard) write(p []byte) (written bool, err error) {
 	g.mu.Lock()
 	g.writing = g.clock()
-	err := g.setDeadline()
+	err = g.setDeadline()
 	g.mu.Unlock()
 	if err == nil {
-		err = g.writer.Write(p)
+		written, err = true, g.writer.Write(p)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.writing = time.Time{}
 	if g.lost != nil && err != nil {
-		return g.lost
+		err = g.lost
 	}
-	return err
+	return written, err
 }
 
 // reason returns why the grant was lost, nil when it was not.

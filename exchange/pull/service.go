@@ -14,6 +14,7 @@ import (
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/exchange/store"
+	"github.com/shuqiao/shuqiao/internal/fault"
 	"github.com/shuqiao/shuqiao/internal/secret"
 	"github.com/shuqiao/shuqiao/sharing"
 )
@@ -43,6 +44,8 @@ type Service struct {
 	clock      func() time.Time
 	rates      *rates
 	oracle     *oracle
+	stopping   chan struct{} // Closed when no stream may go on.
+	stopOnce   sync.Once
 
 	mu       sync.Mutex
 	compiled map[termsKey]*terms
@@ -62,8 +65,17 @@ func New(opt Options) (*Service, error) {
 	return &Service{
 		store: opt.Store, sharing: opt.Sharing, recorder: opt.Recorder, follower: opt.Follower, keyring: opt.Keyring,
 		subjectKey: opt.SubjectKey, clock: opt.Clock, rates: newRates(opt.Nodes, opt.Clock), oracle: newOracle(opt.Clock),
-		compiled: map[termsKey]*terms{},
+		compiled: map[termsKey]*terms{}, stopping: make(chan struct{}),
 	}, nil
+}
+
+// Stop ends streams, which may last for hours, because the node stops: those under way close with the error line
+// hub_stopping as soon as their chunk is out, new ones are refused with that code. Other calls are answered as before. It
+// is safe to call twice.
+func (s *Service) Stop() { s.stopOnce.Do(func() { close(s.stopping) }) }
+
+func hubStopping() *fault.Fault {
+	return fault.New(fault.Unavailable, "hub_stopping", "this node of the hub is stopping; ask again in a minute")
 }
 
 // Call is what every call says about itself.

@@ -74,6 +74,11 @@ type stream struct {
 // An error with Begun false is a fault of the call, as of Rows; nothing was written. With Begun true the connection
 // must be aborted, so that nobody takes what came for the whole.
 func (s *Service) Stream(ctx context.Context, client authz.Principal, r RowsRequest, w StreamWriter) (StreamEnd, error) {
+	select {
+	case <-s.stopping:
+		return StreamEnd{}, hubStopping()
+	default:
+	}
 	c, err := s.begin(ctx, client, r.Call, authz.DataPull)
 	if err != nil {
 		return StreamEnd{}, err
@@ -90,7 +95,7 @@ func (s *Service) Stream(ctx context.Context, client authz.Principal, r RowsRequ
 		limiter: s.rates.stream(&c.terms.grant), batch: s.rates.batch(&c.terms.grant),
 	}
 	st.guard = &guard{
-		writer: w, clock: s.clock, left: s.follower.LeaseLeft,
+		writer: w, clock: s.clock, left: s.follower.LeaseLeft, stopping: s.stopping,
 		recheck: func(ctx context.Context) error { return s.sharing.Recheck(ctx, c.permit) },
 	}
 	// The first batch is read, and the quota asked, before anything is written, so that their faults can be answered.
@@ -211,17 +216,18 @@ func (st *stream) sendChunk(ctx context.Context, chunk []byte) error {
 	}
 	st.sent += rows
 	_, _ = st.sum.Write(chunk) // A hash never fails to take bytes.
-	if err := st.guard.write(chunk); err != nil {
-		st.broken = true
-		return err
-	}
-	return nil
+	written, err := st.guard.write(chunk)
+	st.broken = written && err != nil
+	return err
 }
 
 // mayGoOn asks policy before a chunk. While the node cannot confirm that its policy is current it waits, at most maxPause.
 func (st *stream) mayGoOn(ctx context.Context) error {
 	since := st.service.clock()
 	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		err := st.service.sharing.Recheck(ctx, st.permit)
 		if err == nil || fault.CodeOf(err) != codePolicyStale || st.service.clock().Sub(since) >= maxPause {
 			return err

@@ -31,9 +31,9 @@ var pure = []string{"catalog/codes", "catalog/mask", "sharing/filter"}
 var rooms = map[string][]string{
 	"cmd/shuqiao": {anything},
 
-	"api":        join(domain, foundation),
+	"api":        join(domain, foundation, []string{"internal/edge"}),
 	"api/client": {},
-	"console":    join(domain, foundation),
+	"console":    join(domain, foundation, []string{"internal/edge"}),
 
 	"alarm": join(foundation, []string{"audit", "authz", "internal/netguard"}),
 
@@ -68,16 +68,21 @@ var rooms = map[string][]string{
 
 	"migrations": {},
 
-	"internal/config":   {"internal/fault", "internal/netguard", "internal/secret"},
-	"internal/db":       {"internal/fault"},
-	"internal/fault":    {},
-	"internal/secret":   {"internal/fault"},
-	"internal/netguard": {},
-	"internal/pglocal":  {},
-	"internal/demo":     join(foundation, []string{"api/client", "internal/demo/*", "internal/pglocal"}),
-	"internal/demo/*":   {},
-	"internal/archtest": {},
-	"internal/hub":      {anything},
+	"internal/backup":        join(foundation, []string{"audit", "exchange/store", "internal/pglocal"}),
+	"internal/config":        {"internal/fault", "internal/netguard", "internal/secret"},
+	"internal/db":            {"internal/fault"},
+	"internal/edge":          {"internal/fault"},
+	"internal/edge/edgetest": {},
+	"internal/fault":         {},
+	"internal/netguard":      {},
+	"internal/sbom":          {},
+	"internal/secret":        {"internal/fault"},
+	"internal/systemd":       {},
+	"internal/pglocal":       {},
+	"internal/demo":          join(foundation, []string{"api/client", "internal/demo/*", "internal/pglocal"}),
+	"internal/demo/*":        {},
+	"internal/archtest":      {},
+	"internal/hub":           {anything},
 	"internal/doctor": join(foundation, []string{
 		"audit", "catalog", "catalog/calendar", "connectors", "connectors/all", "exchange", "internal/hub", "internal/pglocal", "migrations",
 	}),
@@ -90,11 +95,11 @@ var rooms = map[string][]string{
 }
 
 // testSupport is imported by tests only, and by the rooms above that name it.
-var testSupport = []string{"authz/authztest", "connectors/connectortest", "internal/archtest", "internal/hubtest", "internal/pgtest", "internal/pgtest/withpg"}
+var testSupport = []string{"authz/authztest", "connectors/connectortest", "internal/archtest", "internal/edge/edgetest", "internal/hubtest", "internal/pgtest", "internal/pgtest/withpg"}
 
 // forTests is what test files of every room may import besides their room's list: real parts to test against.
 var forTests = []string{
-	"api/client", "authz/authztest", "catalog/calendar", "connectors", "connectors/*", "internal/fault", "internal/hubtest", "internal/pglocal", "internal/pgtest",
+	"api/client", "authz/authztest", "catalog/calendar", "connectors", "connectors/*", "internal/edge/edgetest", "internal/fault", "internal/hubtest", "internal/pglocal", "internal/pgtest",
 	"internal/secret", "migrations",
 }
 
@@ -105,6 +110,7 @@ type fence struct {
 }
 
 var fences = []fence{
+	{"filippo.io/age", in("internal/backup")},
 	{"github.com/gin-gonic/gin", in("api", "console")},
 	{"github.com/danielgtaylor/huma", in("api", "console")},
 	{"github.com/casbin", in("authz")},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"time"
 	_ "time/tzdata" // schedules need time zones on hosts that install none
@@ -37,21 +38,36 @@ const (
 	LogJSON LogFormat = "json"
 )
 
+// ProxyHeader says which headers trusted proxies write.
+type ProxyHeader string
+
+// The forms of proxy headers.
+const (
+	ProxyXForwarded ProxyHeader = "x-forwarded"
+	ProxyForwarded  ProxyHeader = "forwarded" // RFC 7239
+)
+
 // Config holds the settings in force. It is a value; nothing changes it after Load.
 type Config struct {
-	DatabaseURL    secret.Secret // "" when the hub starts its own private PostgreSQL
-	DataDir        string        // "" for the default folder of the user who runs the hub
-	Listen         string        // host:port
-	Role           Role
-	LogLevel       slog.Level
-	LogFormat      LogFormat
-	NodeTakeover   time.Duration
-	Workers        int
-	BodyLimit      int64           // bytes
-	TimeZone       *time.Location  // never nil
+	DatabaseURL  secret.Secret // "" when the hub starts its own private PostgreSQL
+	DataDir      string        // "" for the default folder of the user who runs the hub
+	Listen       string        // host:port
+	Role         Role
+	LogLevel     slog.Level
+	LogFormat    LogFormat
+	NodeTakeover time.Duration
+	Workers      int
+	BodyLimit    int64          // bytes
+	TLSCert      string         // file; "" serves plain HTTP
+	TLSKey       string         // file
+	TLSClientCA  string         // file; "" asks clients for no certificate
+	Proxies      []netip.Prefix // networks whose proxies may say who calls
+	ProxyHeader  ProxyHeader
+	TimeZone     *time.Location // never nil
+	Warnings     []string       // things to log at start, such as unknown variables; they hold names, never values
+
 	SourceNetworks netguard.Policy // where sources may lie
 	NoticeNetworks netguard.Policy // where webhooks and mail servers may lie
-	Warnings       []string        // things to log at start, such as unknown variables; they hold names, never values
 
 	inForce []setting // in the order of Options
 }

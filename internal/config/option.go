@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -98,11 +99,6 @@ func Options() []Option {
 			DocZH: "请求体的上限，单位为字节、KiB 或 MiB：4KiB 至 64MiB。",
 		}, bytesBetween(4<<10, 64<<20), func(c *Config, v int64) { c.BodyLimit = v }),
 		define(Option{
-			Key: "time-zone", Env: "SHUQIAO_TIME_ZONE", Default: "Asia/Shanghai",
-			Doc:   "IANA time zone of schedules, working days and shown times.",
-			DocZH: "调度、工作日与界面显示所用的 IANA 时区。",
-		}, parseZone, func(c *Config, v *time.Location) { c.TimeZone = v }),
-		define(Option{
 			Key: "source-networks", Env: "SHUQIAO_SOURCE_NETWORKS", Default: netguard.Default,
 			Doc:   "Where sources may lie, separated by commas: default (every address but this machine's own, link-local, multicast and clouds' metadata), unix (sockets of this machine), networks, addresses, host names. A list without default allows nothing else.",
 			DocZH: "数据源所在的网络，以逗号分隔：default（除本机、链路本地、组播和云元数据之外的地址）、unix（本机套接字）、网段、地址、主机名。不含 default 时仅允许所列各项。",
@@ -112,6 +108,36 @@ func Options() []Option {
 			Doc:   "Where webhooks and mail servers of alarms may lie, written as source-networks is.",
 			DocZH: "告警的网络回调和邮件服务器所在的网络，写法同 source-networks。",
 		}, netguard.Parse, func(c *Config, v netguard.Policy) { c.NoticeNetworks = v }),
+		define(Option{
+			Key: "time-zone", Env: "SHUQIAO_TIME_ZONE", Default: "Asia/Shanghai",
+			Doc:   "IANA time zone of schedules, working days and shown times.",
+			DocZH: "调度、工作日与界面显示所用的 IANA 时区。",
+		}, parseZone, func(c *Config, v *time.Location) { c.TimeZone = v }),
+		define(Option{
+			Key: "tls-cert", Env: "SHUQIAO_TLS_CERT",
+			Doc:   "File with the certificate in PEM form, then those of its issuers. With tls-key the hub serves HTTPS; both are read again when they change. Empty: plain HTTP, for this machine or behind a proxy.",
+			DocZH: "证书文件（PEM 格式，其后为签发者证书）。与 tls-key 一同给出时以 HTTPS 提供服务，文件变化后自动重新读取。不填则为普通 HTTP，供本机或代理之后使用。",
+		}, parseFile, func(c *Config, v string) { c.TLSCert = v }),
+		define(Option{
+			Key: "tls-key", Env: "SHUQIAO_TLS_KEY",
+			Doc:   "File with the private key of tls-cert in PEM form, readable by the user who runs the hub and by nobody else.",
+			DocZH: "tls-cert 的私钥文件（PEM 格式），只应由运行平台的用户读取。",
+		}, parseFile, func(c *Config, v string) { c.TLSKey = v }),
+		define(Option{
+			Key: "tls-client-ca", Env: "SHUQIAO_TLS_CLIENT_CA",
+			Doc:   "File with the certificates that issue those of clients, in PEM form. A certificate that a client shows must come from them; none is demanded.",
+			DocZH: "客户端证书的签发者证书文件（PEM 格式）。客户端出示的证书须由其签发；不强制出示。",
+		}, parseFile, func(c *Config, v string) { c.TLSClientCA = v }),
+		define(Option{
+			Key: "trusted-proxies", Env: "SHUQIAO_TRUSTED_PROXIES",
+			Doc:   "Networks or addresses of proxies in front of the hub, separated by commas, such as 10.0.0.0/8,::1. Only they are believed about who calls and whether by HTTPS. Empty: nobody.",
+			DocZH: "平台前置代理的网段或地址，以逗号分隔，如 10.0.0.0/8,::1。仅采信它们所报的调用方地址与是否 HTTPS。不填则一概不采信。",
+		}, parseNetworks, func(c *Config, v []netip.Prefix) { c.Proxies = v }),
+		define(Option{
+			Key: "proxy-header", Env: "SHUQIAO_PROXY_HEADER", Default: string(ProxyXForwarded),
+			Doc:   "Headers that trusted proxies write: x-forwarded (X-Forwarded-For, X-Forwarded-Proto) or forwarded (RFC 7239). The other form is ignored, since a proxy passes it through as its caller wrote it.",
+			DocZH: "可信代理所写的请求头：x-forwarded（X-Forwarded-For、X-Forwarded-Proto）或 forwarded（RFC 7239）。另一种一律忽略，因为代理会原样转发调用方所写的内容。",
+		}, oneOf(ProxyXForwarded, ProxyForwarded), func(c *Config, v ProxyHeader) { c.ProxyHeader = v }),
 	}
 }
 
@@ -132,6 +158,46 @@ func parseFolder(s string) (string, error) {
 		return "", fmt.Errorf("write the path of a folder")
 	}
 	return s, nil
+}
+
+func parseFile(s string) (string, error) {
+	if strings.ContainsRune(s, 0) {
+		return "", fmt.Errorf("write the path of a file")
+	}
+	return s, nil
+}
+
+// mostNetworks bounds a list of networks, which every request is compared with.
+const mostNetworks = 64
+
+func parseNetworks(s string) ([]netip.Prefix, error) {
+	wrong := fmt.Errorf("write up to %d networks or addresses separated by commas, such as 10.0.0.0/8,::1", mostNetworks)
+	if s == "" {
+		return nil, nil
+	}
+	parts := strings.Split(s, ",")
+	if len(parts) > mostNetworks {
+		return nil, wrong
+	}
+	var out []netip.Prefix
+	for _, part := range parts {
+		part = strings.TrimSpace(part)
+		network, err := netip.ParsePrefix(part)
+		if err != nil {
+			addr, err := netip.ParseAddr(part)
+			if err != nil || addr.Zone() != "" {
+				return nil, wrong
+			}
+			addr = addr.Unmap()
+			network = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		// Callers' addresses are compared unmapped, so a mapped network would contain none.
+		if network.Addr().Is4In6() || network != network.Masked() {
+			return nil, wrong
+		}
+		out = append(out, network)
+	}
+	return out, nil
 }
 
 func parseHostPort(s string) (string, error) {

@@ -29,19 +29,22 @@ import (
 	"github.com/shuqiao/shuqiao/exchange/store"
 	"github.com/shuqiao/shuqiao/internal/config"
 	"github.com/shuqiao/shuqiao/internal/db"
+	"github.com/shuqiao/shuqiao/internal/edge"
 	"github.com/shuqiao/shuqiao/internal/fault"
 	"github.com/shuqiao/shuqiao/internal/pglocal"
 	"github.com/shuqiao/shuqiao/internal/secret"
+	"github.com/shuqiao/shuqiao/internal/systemd"
 	"github.com/shuqiao/shuqiao/sharing"
 )
 
 // Options says how a node runs. Everything without a remark is required.
 type Options struct {
 	Config   config.Config
-	Listener net.Listener // nil listens on Config.Listen. Run closes it.
-	Version  string       // Of the program, for people; "" means "dev".
-	Log      *slog.Logger // nil means slog.Default.
-	MaxConns int32        // Database connections for requests and runs; 0 means 24.
+	Listener net.Listener      // nil listens on Config.Listen. Run closes it.
+	Version  string            // Of the program, for people; "" means "dev".
+	Log      *slog.Logger      // nil means slog.Default.
+	Notify   *systemd.Notifier // Told when the node serves, stops and is alive; nil tells nobody.
+	MaxConns int32             // Database connections for requests and runs; 0 means 24.
 
 	Passwords *secret.Passwords // Hashes passwords; nil means the default costs.
 }
@@ -72,6 +75,7 @@ type Program struct {
 	cluster     *pglocal.Cluster
 	url         string
 	listener    net.Listener
+	tls         *edge.Certificates // nil serves plain HTTP.
 	api         *api.API
 	registry    *prometheus.Registry
 	recorder    *audit.Recorder
@@ -109,8 +113,14 @@ func Open(ctx context.Context, opt Options) (_ *Program, err error) {
 	if p.dir, err = DataDir(opt.Config); err != nil {
 		return nil, err
 	}
+	if p.tls, err = certificates(opt.Config, p.log); err != nil {
+		return nil, err
+	}
 	if p.lock, err = pglocal.Lock(p.dir); err != nil {
 		return nil, privateFault(err)
+	}
+	if err := checkComplete(p.dir); err != nil {
+		return nil, err
 	}
 	// The port first: nothing is started for a node that cannot be reached.
 	if p.listener == nil {
@@ -120,7 +130,10 @@ func Open(ctx context.Context, opt Options) (_ *Program, err error) {
 	}
 	private := opt.Config.DatabaseURL == ""
 	if private {
-		if p.cluster, p.url, err = startPrivate(ctx, p.dir, p.lock, p.log); err != nil {
+		if p.cluster, _, err = startPrivate(ctx, p.dir, p.lock, p.log); err != nil {
+			return nil, err
+		}
+		if p.url, err = arrange(ctx, p.cluster); err != nil {
 			return nil, err
 		}
 	} else {
@@ -131,13 +144,30 @@ func Open(ctx context.Context, opt Options) (_ *Program, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := Migrate(ctx, p.DB, private); err != nil {
+	if !private {
+		if err := p.checkDatabase(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := noticeOrigin(ctx, p.DB, p.log); err != nil {
 		return nil, err
 	}
 	if err := p.wire(ctx, incarnation); err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+// checkDatabase brings a database that was named up to date where the hub may do so, and looks at the rights it was given.
+func (p *Program) checkDatabase(ctx context.Context) error {
+	if err := Migrate(ctx, p.DB, false); err != nil {
+		return err
+	}
+	may, err := mayAlterEvidence(ctx, p.DB)
+	if err == nil && may {
+		p.log.WarnContext(ctx, "the hub's database role could change evidence; give it fewer rights, see deploy/roles.sql")
+	}
+	return err
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {
@@ -162,6 +192,9 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	}
 	p.verifierKey = verifierKey
 	if err := audit.MakePartitions(ctx, p.DB); err != nil {
+		return err
+	}
+	if err := exchange.MakeHistoryPartitions(ctx, p.DB); err != nil {
 		return err
 	}
 	subjects, err := subjectKey(ctx, p.DB, keyring)
@@ -243,7 +276,11 @@ func (p *Program) URL() string {
 	if addr.IP.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, fmt.Sprint(addr.Port))
+	scheme := "http://"
+	if p.tls != nil {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, fmt.Sprint(addr.Port))
 }
 
 // APIURL returns the base of the contract, ending in /api/v1.
@@ -309,7 +346,9 @@ func (p *Program) Close() {
 // errReplaced says that another process runs under this node's id.
 var errReplaced = errors.New("another process has taken this node's id; this one ends")
 
+// A node that is told to stop ends within ten seconds: first requests and runs, at the same time, then what they stand on.
 const (
-	drainLimit = 10 * time.Second // How long requests under way may go on after the node was told to stop.
-	stopLimit  = 15 * time.Second // How long each part behind them may take.
+	drainLimit = 5 * time.Second // How long requests under way may go on.
+	partLimit  = 6 * time.Second // How long runs and schedules may take to be given back.
+	stopLimit  = time.Second     // How long each part behind them may take.
 )

@@ -9,6 +9,7 @@ import (
 
 	"github.com/shuqiao/shuqiao/api"
 	"github.com/shuqiao/shuqiao/audit"
+	"github.com/shuqiao/shuqiao/exchange"
 	"github.com/shuqiao/shuqiao/exchange/store"
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
@@ -54,16 +55,20 @@ func (p *Program) Run(ctx context.Context) error {
 	failed := make(chan error, 8)
 	follower := p.start("policy follower", p.Follower.Run, failed)
 	sealer := p.start("sealer", p.sealer.Run, failed)
-	var scheduler, worker, alarms, chores *part
+	var scheduler, worker, alarms, chores, files, watchdog *part
 	var once sync.Once
 	var server *http.Server
 	stopAll := func() {
 		once.Do(func() {
-			p.drain(server)
-			p.stop(alarms, stopLimit)
-			p.stop(chores, stopLimit)
-			p.stop(scheduler, stopLimit)
-			p.stop(worker, stopLimit)
+			p.tell("STOPPING=1")
+			// Streams would last as long as they like; everything else is soon done.
+			p.Pull.Stop()
+			var ends sync.WaitGroup
+			ends.Go(func() { p.drain(server) })
+			for _, s := range []*part{files, watchdog, alarms, chores, scheduler, worker} {
+				ends.Go(func() { p.stop(s, partLimit) })
+			}
+			ends.Wait()
 			nodeCtx, cancel := context.WithTimeout(context.Background(), stopLimit)
 			p.node.Stop(nodeCtx)
 			cancel()
@@ -87,13 +92,22 @@ func (p *Program) Run(ctx context.Context) error {
 	}
 	alarms = p.start("alarms", p.Alarm.Run, failed)
 	chores = p.start("chores", p.chores, failed)
-	server = api.NewServer(p.handler(), p.log)
+	listener := p.listener
+	if p.tls != nil {
+		listener = p.tls.Listener(listener)
+		files = p.start("certificate files", p.tls.Run, failed)
+	}
+	server = api.NewServer(p.origins().Handler(p.handler()), p.log)
 	go func() {
-		if err := server.Serve(p.listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			failed <- err
 		}
 	}()
+	if every := p.opt.Notify.Watchdog(); every > 0 {
+		watchdog = p.start("watchdog", func(ctx context.Context) error { return p.watch(ctx, every) }, failed)
+	}
 	close(p.ready)
+	p.tell("READY=1")
 	p.log.InfoContext(ctx, "serving", "url", p.URL(), "role", string(p.opt.Config.Role), "node", p.node.ID().String(),
 		"verifier_key", p.verifierKey)
 
@@ -174,7 +188,10 @@ func (p *Program) chores(ctx context.Context) error {
 			_, err := p.recorder.SweepInterrupted(ctx, streamIdle)
 			return err
 		}},
-		{"making partitions", partitionsEvery, func(ctx context.Context) error { return audit.MakePartitions(ctx, p.DB) }},
+		{"making partitions", partitionsEvery, func(ctx context.Context) error {
+			return errors.Join(audit.MakePartitions(ctx, p.DB), exchange.MakeHistoryPartitions(ctx, p.DB))
+		}},
+		{"moving finished runs", tidyStoreEvery, func(ctx context.Context) error { _, err := exchange.MoveFinished(ctx, p.DB); return err }},
 		{"forgetting answers", forgetAnswersAll, p.api.ForgetAnswers},
 		{"tidying the store", tidyStoreEvery, func(ctx context.Context) error {
 			_, err := p.store.Tidy(ctx, graceOfLayouts, store.Retention{Keep: keepChanges})

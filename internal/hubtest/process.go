@@ -65,8 +65,15 @@ type Process struct {
 // StartProcess starts the binary. It is killed when the test ends.
 func StartProcess(t testing.TB, binary string, args ...string) *Process {
 	t.Helper()
+	return StartProcessIn(t, nil, binary, args...)
+}
+
+// StartProcessIn is StartProcess with "KEY=value" entries that are added to the environment.
+func StartProcessIn(t testing.TB, environ []string, binary string, args ...string) *Process {
+	t.Helper()
 	p := &Process{out: &lockedBuffer{}, err: &lockedBuffer{}, lines: make(chan string, 1024), exited: make(chan struct{})}
 	p.cmd = exec.Command(binary, args...)
+	p.cmd.Env = append(os.Environ(), environ...)
 	p.cmd.Stderr = p.err
 	p.cmd.Env = append(os.Environ(), "SHUQIAO_SOURCE_NETWORKS="+LocalNetworks, "SHUQIAO_NOTICE_NETWORKS="+LocalNetworks)
 	stdout, err := p.cmd.StdoutPipe()
@@ -138,6 +145,9 @@ func (p *Process) Stop(limit time.Duration) int {
 	_ = p.cmd.Process.Signal(syscall.SIGINT)
 	return p.Wait(limit)
 }
+
+// Signal sends a signal.
+func (p *Process) Signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
 
 // Wait returns the exit code when the process has ended, -1 when it has not within the limit.
 func (p *Process) Wait(limit time.Duration) int {

@@ -1,0 +1,2 @@
+// Package edgetest issues certificates for tests.
+package edgetest
