@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/shuqiao/shuqiao/alarm"
 	"github.com/shuqiao/shuqiao/api/client"
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/authz/identity"
@@ -66,6 +67,14 @@ func TestClientKnowsEveryField(t *testing.T) {
 		{client.ConsumingSystem{}, identity.Client{}},
 		{client.Key{}, identity.Key{}},
 		{client.Event{}, audit.Entry{}},
+		{client.Alarm{}, alarm.Alarm{}},
+		{client.AlarmRule{}, alarm.RuleInForce{}},
+		{client.AlarmRuleChange{}, alarm.RuleChange{}},
+		{client.AlarmChannel{}, alarm.Channel{}},
+		{client.AlarmChannelInput{}, alarm.ChannelInput{}},
+		{client.AlarmChannelSettings{}, alarm.ChannelSettings{}},
+		{client.AlarmTest{}, alarm.TestResult{}},
+		{client.AlarmDelivery{}, alarm.Delivery{}},
 	} {
 		got, want := jsonFields(reflect.TypeOf(pair[0])), jsonFields(reflect.TypeOf(pair[1]))
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -2,6 +2,7 @@ package hubtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -46,6 +47,8 @@ type Options struct {
 	Takeover    time.Duration // 0 means 1 s.
 	Beside      *Hub          // A further node on the database of this hub, with its keys; nil for none.
 	Keys        *Hub          // Takes the keys of this hub, and another database; nil for none.
+
+	SourceNetworks string // Where sources may lie; "" means LocalNetworks.
 }
 
 // Start runs a hub until the test ends. It fails the test when the hub does not serve within 30 seconds.
@@ -123,7 +126,7 @@ func Config(t testing.TB, opt Options) config.Config {
 		"database-url": opt.DatabaseURL, "data-dir": t.TempDir(), "listen": "127.0.0.1:0", "node-takeover": opt.Takeover.String(),
 		"role": string(opt.Role),
 		// Sources and receivers of tests lie on this machine.
-		"source-networks": LocalNetworks, "notice-networks": LocalNetworks,
+		"source-networks": cmp.Or(opt.SourceNetworks, LocalNetworks), "notice-networks": LocalNetworks,
 	}
 	cfg, err := config.Load(config.Sources{Flags: flags})
 	if err != nil {
