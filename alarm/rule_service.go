@@ -69,22 +69,22 @@ func (s *Service) ChangeRule(ctx context.Context, p authz.Principal, key string,
 	}
 	var out RuleInForce
 	err := s.db.InTx(ctx, func(tx *db.Tx) error {
-		// All changes of rules queue here: a rule that nobody has changed has no row to lock.
-		if _, err := tx.Exec(ctx, "LOCK TABLE alarm_rule IN SHARE ROW EXCLUSIVE MODE"); err != nil {
-			return fmt.Errorf("locking the rules of alarms: %w", err)
-		}
-		all, err := rulesInForce(ctx, tx)
-		if err != nil {
-			return err
-		}
-		found := false
-		for _, r := range all {
-			if r.Key == key {
-				out, found = r, true
-			}
-		}
-		if !found {
+		r, ok := FindRule(key)
+		if !ok {
 			return notFound("alarm_rule")
+		}
+		// A rule that nobody has changed gets its row first, so that two changes queue for it.
+		_, err := tx.Exec(ctx, `
+			INSERT INTO alarm_rule (key, enabled, severity, threshold, row_version, updated_at) VALUES ($1, true, $2, $3, 0, $4)
+			ON CONFLICT (key) DO NOTHING`, key, r.Severity, r.Threshold, tx.Now())
+		if err != nil {
+			return fmt.Errorf("entering rule %s: %w", key, err)
+		}
+		out.Rule = r
+		err = tx.QueryRow(ctx, "SELECT enabled, severity, threshold, row_version FROM alarm_rule WHERE key = $1 FOR UPDATE", key).
+			Scan(&out.Enabled, &out.Severity, &out.Threshold, &out.RowVersion)
+		if err != nil {
+			return fmt.Errorf("reading rule %s: %w", key, err)
 		}
 		if err := matches(ifMatch, out.RowVersion); err != nil {
 			return err
@@ -94,10 +94,7 @@ func (s *Service) ChangeRule(ctx context.Context, p authz.Principal, key string,
 		}
 		now := tx.Now()
 		out.RowVersion, out.UpdatedAt = out.RowVersion+1, &now
-		_, err = tx.Exec(ctx, `
-			INSERT INTO alarm_rule (key, enabled, severity, threshold, row_version, updated_at) VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT (key) DO UPDATE SET enabled = excluded.enabled, severity = excluded.severity, threshold = excluded.threshold,
-				row_version = excluded.row_version, updated_at = excluded.updated_at`,
+		_, err = tx.Exec(ctx, "UPDATE alarm_rule SET enabled = $2, severity = $3, threshold = $4, row_version = $5, updated_at = $6 WHERE key = $1",
 			key, out.Enabled, out.Severity, out.Threshold, out.RowVersion, now)
 		if err != nil {
 			return fmt.Errorf("changing rule %s: %w", key, err)

@@ -1,9 +1,13 @@
 package alarm_test
 
 import (
+	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"github.com/shuqiao/shuqiao/alarm"
@@ -181,5 +185,29 @@ func TestThresholds(t *testing.T) {
 	w.judge(t)
 	if found := w.open(t, w.platform); len(found) != 0 {
 		t.Errorf("a rule that is off: %+v", found)
+	}
+}
+
+// docs/alarms.md lists every rule with the severity and the threshold it has, in the order of the code.
+func TestDocumentationMatchesRules(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("../docs/alarms.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, want []string
+	row := regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| (info|warning|critical) \\| ([^|]+) \\|")
+	for _, m := range row.FindAllStringSubmatch(string(raw), -1) {
+		got = append(got, m[1]+" "+m[2]+" "+m[3])
+	}
+	for _, r := range alarm.Rules() {
+		threshold := "–"
+		if r.Unit != "" {
+			threshold = fmt.Sprintf("%g %s", r.Threshold, r.Unit)
+		}
+		want = append(want, r.Key+" "+string(r.Severity)+" "+threshold)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rules (-code +documentation):\n%s", diff)
 	}
 }
