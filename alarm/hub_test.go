@@ -180,7 +180,7 @@ func TestSourcesOnTheHubsMachine(t *testing.T) {
 	t.Parallel()
 	h := hubtest.Start(t, hubtest.Options{})
 	s := h.Sample(t, 1)
-	careful := hubtest.Start(t, hubtest.Options{Beside: h, SourceNetworks: "default", Role: config.RoleAPI})
+	careful := hubtest.Start(t, hubtest.Options{Beside: h, Flags: map[string]string{"source-networks": "default"}, Role: config.RoleAPI})
 	operator := careful.SignIn(t, "police_operator")
 	for name, host := range map[string]string{"loopback": "127.0.0.1", "a name of it": "localhost", "a socket": "/run", "metadata": "169.254.169.254"} {
 		_, err := operator.CreateSource(t.Context(), client.SourceInput{Name: name, Driver: "postgres", Settings: map[string]string{

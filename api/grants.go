@@ -11,7 +11,7 @@ import (
 
 type grantListInput struct {
 	PageInput
-	State    string    `query:"state" maxLength:"32"`
+	State    string    `query:"state" enum:"pending_delivery,active,suspended,expired,terminated,disposing,closed"`
 	Side     string    `query:"side" enum:"consumer,provider" doc:"Grants the caller's department uses, or gave."`
 	Resource uuid.UUID `query:"resource_id"`
 	Client   uuid.UUID `query:"client_id"`

@@ -13,8 +13,8 @@ type runListInput struct {
 	PageInput
 	Task     uuid.UUID `query:"task_id"`
 	Resource uuid.UUID `query:"resource_id"`
-	State    string    `query:"state" maxLength:"16"`
-	Kind     string    `query:"kind" maxLength:"16"`
+	State    string    `query:"state" enum:"queued,running,reconciling,succeeded,partial,failed,cancelled"`
+	Kind     string    `query:"kind" enum:"collect,deliver,reconcile"`
 }
 
 func (a *API) runRoutes() {

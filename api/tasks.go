@@ -14,7 +14,7 @@ type taskListInput struct {
 	PageInput
 	Resource   uuid.UUID `query:"resource_id"`
 	Department uuid.UUID `query:"department_id" doc:"The provider."`
-	State      string    `query:"state" maxLength:"16"`
+	State      string    `query:"state" enum:"draft,enabled,paused,disabled"`
 }
 
 type newTaskInput struct{ Body exchange.NewTask }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 )
 
@@ -49,7 +50,7 @@ type NewUser struct {
 
 // CreateUser makes an account.
 func (c *Client) CreateUser(ctx context.Context, u NewUser, changes ...Change) (User, error) {
-	return fetch[User](ctx, c, http.MethodPost, "/users", u, changes...)
+	return create[User](ctx, c, "/users", u, changes...)
 }
 
 // Users lists all accounts the caller may see.
@@ -73,7 +74,7 @@ func (c *Client) CreateDepartment(ctx context.Context, d Department, changes ...
 	if d.ParentID != "" {
 		body["parent_id"] = d.ParentID
 	}
-	return fetch[Department](ctx, c, http.MethodPost, "/departments", body, changes...)
+	return create[Department](ctx, c, "/departments", body, changes...)
 }
 
 // Departments lists all departments.
@@ -83,7 +84,7 @@ func (c *Client) Departments(ctx context.Context) ([]Department, error) {
 
 // CreateSystem registers an information system of the caller's department.
 func (c *Client) CreateSystem(ctx context.Context, name, state string, changes ...Change) (System, error) {
-	return fetch[System](ctx, c, http.MethodPost, "/systems", map[string]string{"name": name, "state": state}, changes...)
+	return create[System](ctx, c, "/systems", map[string]string{"name": name, "state": state}, changes...)
 }
 
 // CreateConsumingSystem registers a client of a department.
@@ -91,7 +92,7 @@ func (c *Client) CreateConsumingSystem(ctx context.Context, department, name str
 	if networks == nil {
 		networks = []string{}
 	}
-	return fetch[ConsumingSystem](ctx, c, http.MethodPost, "/clients",
+	return create[ConsumingSystem](ctx, c, "/clients",
 		map[string]any{"department_id": department, "name": name, "allowed_networks": networks}, changes...)
 }
 
@@ -116,6 +117,47 @@ func (c *Client) IssueKey(ctx context.Context, client string, expiresAt time.Tim
 		body["expires_at"] = expiresAt
 	}
 	return fetch[IssuedKey](ctx, c, http.MethodPost, "/clients/"+client+"/keys", body)
+}
+
+// KeyRequest is a key to issue. Zero fields leave the choice to the hub: a bearer key, for a year, with 30 days in which the key that
+// is replaced works on.
+type KeyRequest struct {
+	Kind         string     `json:"kind,omitempty"` // bearer, hmac
+	ExpiresAt    *time.Time `json:"expires_at,omitempty"`
+	OverlapHours *int       `json:"overlap_hours,omitempty"`
+}
+
+// ReplaceKey makes a key of a client; the live key it has, if any, ends after the overlap.
+func (c *Client) ReplaceKey(ctx context.Context, client string, n KeyRequest) (IssuedKey, error) {
+	return fetch[IssuedKey](ctx, c, http.MethodPost, "/clients/"+client+"/keys", n)
+}
+
+// Keys lists a client's keys, newest first.
+func (c *Client) Keys(ctx context.Context, client string) ([]Key, error) {
+	return All[Key](ctx, c, "/clients/"+client+"/keys")
+}
+
+// ExpiringKeys lists live keys that end within a number of days, the earliest end first.
+func (c *Client) ExpiringKeys(ctx context.Context, days int) ([]ExpiringKey, error) {
+	return All[ExpiringKey](ctx, c, "/keys?expiring_within="+strconv.Itoa(days)+"d")
+}
+
+// ConsumingSystemChange changes a client. Nil fields stay as they are.
+type ConsumingSystemChange struct {
+	Name            *string   `json:"name,omitempty"`
+	AllowedNetworks *[]string `json:"allowed_networks,omitempty"`
+	SignedOnly      *bool     `json:"signed_only,omitempty"`
+	Certificates    *[]string `json:"certificates,omitempty"` // SHA-256 of public keys in hexadecimal.
+}
+
+// ChangeConsumingSystem changes a client's name, or from where and how it may call.
+func (c *Client) ChangeConsumingSystem(ctx context.Context, client string, change ConsumingSystemChange, changes ...Change) (ConsumingSystem, error) {
+	return fetch[ConsumingSystem](ctx, c, http.MethodPut, "/clients/"+client, change, changes...)
+}
+
+// MoveConsumingSystem disables a client, so that all its keys are refused, or enables it again. move is "disable" or "enable".
+func (c *Client) MoveConsumingSystem(ctx context.Context, client, move string, changes ...Change) (ConsumingSystem, error) {
+	return fetch[ConsumingSystem](ctx, c, http.MethodPost, "/clients/"+client+"/"+move, nil, changes...)
 }
 
 // RevokeKey ends a key for good.

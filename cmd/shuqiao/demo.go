@@ -46,6 +46,8 @@ func (c *demoCommand) Run(t *terminal) error {
 	if !isSet(t.environ, "SHUQIAO_SOURCE_NETWORKS") {
 		flags["source-networks"] = "default,127.0.0.0/8,::1,unix" // The departments' databases lie on this machine.
 	}
+	// The story signs everybody in, many times from one address, and has no app for codes at hand.
+	flags["second-factor"], flags["sign-in-rate"] = "off", "100000"
 	cfg, log, err := t.load(flags)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"syscall"
@@ -27,6 +28,7 @@ type serveCommand struct {
 
 	SourceNetworks string `name:"source-networks" help:"Where sources may lie: default, unix, networks, addresses, host names." placeholder:"LIST"`
 	NoticeNetworks string `name:"notice-networks" help:"Where webhooks and mail servers of alarms may lie." placeholder:"LIST"`
+	serveFlagsOfPeople
 }
 
 // given returns the flags that were given, by their names in the table of options.
@@ -41,6 +43,7 @@ func (c *serveCommand) given() map[string]string {
 	}) {
 		flags[key] = value
 	}
+	maps.Copy(flags, c.people())
 	return flags
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -60,6 +61,7 @@ type Parts struct {
 	Exchange *exchange.Service
 	Pull     *pull.Service
 	Alarm    *alarm.Service
+	Exports  *pull.Exports
 	Log      *audit.Log
 }
 
@@ -80,6 +82,7 @@ type Program struct {
 	registry    *prometheus.Registry
 	recorder    *audit.Recorder
 	store       *store.Store
+	exportFiles *pull.Folder
 	sealer      *audit.Sealer
 	verifierKey string
 	node        *exchange.Node
@@ -110,6 +113,9 @@ func Open(ctx context.Context, opt Options) (_ *Program, err error) {
 			p.Close()
 		}
 	}()
+	if err := checkPeople(opt.Config); err != nil {
+		return nil, err
+	}
 	if p.dir, err = DataDir(opt.Config); err != nil {
 		return nil, err
 	}
@@ -207,7 +213,7 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	if p.Enforcer, err = authz.NewEnforcer(ctx, authz.Options{DB: p.DB, Follower: p.Follower, Log: p.log}); err != nil {
 		return err
 	}
-	p.Identity = identity.New(identity.Options{DB: p.DB, Enforcer: p.Enforcer, Passwords: p.opt.Passwords, Log: p.log, CheckAuthority: catalog.CheckAuthority})
+	p.Identity = identity.New(p.people(keyring))
 	registry, err := all.Registry()
 	if err != nil {
 		return err
@@ -222,12 +228,15 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	p.Sharing = sharing.New(sharing.Options{DB: p.DB, Enforcer: p.Enforcer, Catalog: p.Catalog, Keyring: keyring, Calendar: days})
+	p.Sharing = sharing.New(sharing.Options{DB: p.DB, Enforcer: p.Enforcer, Catalog: p.Catalog, Keyring: keyring, Calendar: days, Node: incarnation})
+	p.Identity.OnLeave(p.Catalog.HandOverTx)
+	p.Identity.OnLeave(p.Sharing.HandOverTx)
 	p.store = store.New(p.DB)
 	p.Exchange = exchange.New(exchange.Options{DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Store: p.store, Log: p.log})
 	p.recorder = audit.NewRecorder(p.DB)
 	p.Pull, err = pull.New(pull.Options{
 		Store: p.store, Sharing: p.Sharing, Recorder: p.recorder, Follower: p.Follower, Keyring: keyring, SubjectKey: subjects,
+		Nodes: func() int { return p.node.Serving() },
 	})
 	if err != nil {
 		return err
@@ -241,6 +250,16 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	if err != nil {
 		return err
 	}
+	folder := cfg.ExportsDir
+	if folder == "" {
+		folder = filepath.Join(p.dir, "exports")
+	}
+	if p.exportFiles, err = pull.OpenFolder(folder); err != nil {
+		return environment("exports_folder", err)
+	}
+	p.Exports = pull.NewExports(pull.ExportOptions{
+		Pull: p.Pull, DB: p.DB, Files: p.exportFiles, NodeID: p.node.ID(), Keep: cfg.ExportKeep, Silence: cfg.NodeTakeover, Log: p.log,
+	})
 	p.scheduler = exchange.NewScheduler(p.DB, p.log)
 	p.worker = exchange.NewWorker(exchange.WorkerOptions{
 		DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Catalog: p.Catalog, Store: p.store, Node: p.node, Slots: cfg.Workers, Log: p.log,
@@ -263,7 +282,7 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	}
 	p.api, err = api.New(api.Options{
 		DB: p.DB, Enforcer: p.Enforcer, Identity: p.Identity, Catalog: p.Catalog, Sharing: p.Sharing, Exchange: p.Exchange,
-		Pull: p.Pull, Alarm: p.Alarm, Log: p.Parts.Log, Checks: p.checks(), Version: p.opt.Version, BodyLimit: cfg.BodyLimit, Logger: p.log,
+		Pull: p.Pull, Exports: p.Exports, Alarm: p.Alarm, Log: p.Parts.Log, Checks: p.checks(), Version: p.opt.Version, BodyLimit: cfg.BodyLimit, Logger: p.log,
 		Metrics: p.registry, Console: p.console,
 	})
 	return err
@@ -330,6 +349,9 @@ func (p *Program) Close() {
 		}
 		if p.recorder != nil {
 			p.recorder.Close()
+		}
+		if p.exportFiles != nil {
+			_ = p.exportFiles.Close()
 		}
 		if p.DB != nil {
 			p.DB.Close()

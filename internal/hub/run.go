@@ -55,7 +55,7 @@ func (p *Program) Run(ctx context.Context) error {
 	failed := make(chan error, 8)
 	follower := p.start("policy follower", p.Follower.Run, failed)
 	sealer := p.start("sealer", p.sealer.Run, failed)
-	var scheduler, worker, alarms, chores, files, watchdog *part
+	var scheduler, worker, alarms, chores, exports, files, watchdog *part
 	var once sync.Once
 	var server *http.Server
 	stopAll := func() {
@@ -65,14 +65,19 @@ func (p *Program) Run(ctx context.Context) error {
 			p.Pull.Stop()
 			var ends sync.WaitGroup
 			ends.Go(func() { p.drain(server) })
-			for _, s := range []*part{files, watchdog, alarms, chores, scheduler, worker} {
+			for _, s := range []*part{files, watchdog, alarms, chores, exports, scheduler, worker} {
 				ends.Go(func() { p.stop(s, partLimit) })
 			}
 			ends.Wait()
 			nodeCtx, cancel := context.WithTimeout(context.Background(), stopLimit)
 			p.node.Stop(nodeCtx)
 			cancel()
-			// What was disclosed becomes durable, then the last events are sealed, while policy is still followed.
+			// What is left of reserved quotas goes back, what was disclosed becomes durable, then the last events are sealed, while policy is still followed.
+			quotaCtx, cancel := context.WithTimeout(context.Background(), stopLimit)
+			if err := p.Sharing.ReturnQuota(quotaCtx); err != nil {
+				p.log.Warn("returning quota", "error", err)
+			}
+			cancel()
 			p.recorder.Close()
 			p.stop(sealer, stopLimit)
 			p.stop(follower, stopLimit)
@@ -92,6 +97,7 @@ func (p *Program) Run(ctx context.Context) error {
 	}
 	alarms = p.start("alarms", p.Alarm.Run, failed)
 	chores = p.start("chores", p.chores, failed)
+	exports = p.start("exports", p.Exports.Run, failed)
 	listener := p.listener
 	if p.tls != nil {
 		listener = p.tls.Listener(listener)
@@ -171,6 +177,8 @@ const (
 	streamIdle       = 5 * time.Minute // A stream that gave no sign of life for so long is dead.
 	partitionsEvery  = 6 * time.Hour
 	forgetAnswersAll = time.Hour
+	idleQuota        = time.Minute // How long a node keeps a reserved block that nobody uses.
+	noteKeysEvery    = time.Hour
 	tidyStoreEvery   = time.Hour
 	graceOfLayouts   = 24 * time.Hour      // How long the rows of a replaced layout stay for reads under way.
 	keepChanges      = 90 * 24 * time.Hour // How long a cursor of changes may lie still.
@@ -193,6 +201,10 @@ func (p *Program) chores(ctx context.Context) error {
 		}},
 		{"moving finished runs", tidyStoreEvery, func(ctx context.Context) error { _, err := exchange.MoveFinished(ctx, p.DB); return err }},
 		{"forgetting answers", forgetAnswersAll, p.api.ForgetAnswers},
+		{"forgetting nonces", sweepEvery, p.Identity.ForgetNonces},
+		{"noticing keys that end", noteKeysEvery, func(ctx context.Context) error { _, err := p.Identity.NoteExpiringKeys(ctx); return err }},
+		{"returning idle quota", sweepEvery, func(ctx context.Context) error { return p.Sharing.ReturnIdleQuota(ctx, idleQuota) }},
+		{"forgetting quota blocks", forgetAnswersAll, p.Sharing.ForgetBlocks},
 		{"tidying the store", tidyStoreEvery, func(ctx context.Context) error {
 			_, err := p.store.Tidy(ctx, graceOfLayouts, store.Retention{Keep: keepChanges})
 			return err
