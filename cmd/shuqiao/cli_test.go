@@ -94,7 +94,8 @@ var listTypes = map[string]any{
 	"resource rejects": client.Reject{}, "resource reconciliations": client.Reconciliation{}, "mount list": client.Mount{}, "source list": client.Source{},
 	"source tables": client.Table{}, "request list": client.Request{}, "request history": client.RequestEntry{}, "request refusal-codes": "",
 	"grant list": client.Grant{}, "grant history": client.GrantEntry{}, "task list": client.Task{}, "run list": client.Run{}, "run rejects": client.Reject{},
-	"run reconciliation": client.Reconciliation{}, "schedule list": client.Schedule{}, "schedule fires": client.Fire{}, "department list": client.Department{},
+	"run reconciliation": client.Reconciliation{}, "schedule list": client.Schedule{}, "schedule fires": client.Fire{}, "alarm list": client.Alarm{}, "alarm rules": client.AlarmRule{}, "alarm channels": client.AlarmChannel{},
+	"alarm deliveries": client.AlarmDelivery{}, "department list": client.Department{},
 	"system list": client.System{}, "base-database list": client.BaseDatabase{}, "client list": client.ConsumingSystem{}, "client key list": client.Key{},
 	"user list": client.User{}, "policy rules": client.Rule{}, "audit events": client.Event{}, "audit usage": client.Usage{},
 }
