@@ -85,6 +85,11 @@ const (
 	PolicyWrite Action = "policy.write"
 	StatsRead   Action = "stats.read"
 	NodeRead    Action = "node.read"
+
+	AlarmRead         Action = "alarm.read"
+	AlarmHandle       Action = "alarm.handle"        // Acknowledge and silence.
+	AlarmConfigure    Action = "alarm.configure"     // Severities and thresholds of the rules, for all.
+	AlarmChannelWrite Action = "alarm_channel.write" // Where messages go.
 )
 
 // scopeRule says whose objects a departmental role may act on.
@@ -171,6 +176,10 @@ var actions = []struct {
 	{PolicyWrite, anyDepartment},
 	{StatsRead, anyDepartment},
 	{NodeRead, anyDepartment},
+	{AlarmRead, ownDepartment},
+	{AlarmHandle, ownDepartment},
+	{AlarmConfigure, anyDepartment},
+	{AlarmChannelWrite, ownDepartment},
 }
 
 // Actions returns every action once, in the order of the golden matrix.
