@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/shuqiao/shuqiao/alarm"
 	"github.com/shuqiao/shuqiao/api/client"
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/authz"
@@ -75,6 +76,14 @@ func TestClientKnowsEveryField(t *testing.T) {
 		{client.ConsumingSystem{}, identity.Client{}},
 		{client.Key{}, identity.Key{}},
 		{client.Event{}, audit.Entry{}},
+		{client.Alarm{}, alarm.Alarm{}},
+		{client.AlarmRule{}, alarm.RuleInForce{}},
+		{client.AlarmRuleChange{}, alarm.RuleChange{}},
+		{client.AlarmChannel{}, alarm.Channel{}},
+		{client.AlarmChannelInput{}, alarm.ChannelInput{}},
+		{client.AlarmChannelSettings{}, alarm.ChannelSettings{}},
+		{client.AlarmTest{}, alarm.TestResult{}},
+		{client.AlarmDelivery{}, alarm.Delivery{}},
 		{client.Facets{}, catalog.Facets{}},
 		{client.Facet{}, catalog.Facet{}},
 		{client.HistoryEntry{}, catalog.HistoryEntry{}},

@@ -86,6 +86,11 @@ const (
 	StatsRead   Action = "stats.read"
 	NodeRead    Action = "node.read"
 
+	AlarmRead         Action = "alarm.read"
+	AlarmHandle       Action = "alarm.handle"        // Acknowledge and silence.
+	AlarmConfigure    Action = "alarm.configure"     // Severities and thresholds of the rules, for all.
+	AlarmChannelWrite Action = "alarm_channel.write" // Where messages go.
+
 	RetentionRead Action = "retention.read" // How long things are kept, and what was removed.
 )
 
@@ -173,6 +178,10 @@ var actions = []struct {
 	{PolicyWrite, anyDepartment},
 	{StatsRead, anyDepartment},
 	{NodeRead, anyDepartment},
+	{AlarmRead, ownDepartment},
+	{AlarmHandle, ownDepartment},
+	{AlarmConfigure, anyDepartment},
+	{AlarmChannelWrite, ownDepartment},
 	{RetentionRead, anyDepartment},
 }
 

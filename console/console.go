@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/shuqiao/shuqiao/alarm"
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/authz/identity"
@@ -28,6 +29,7 @@ type Options struct {
 	Catalog  *catalog.Service
 	Sharing  *sharing.Service
 	Exchange *exchange.Service
+	Alarm    *alarm.Service
 	Log      *audit.Log
 
 	Retention *retention.Service
@@ -142,6 +144,10 @@ func (c *console) routes() {
 	m.Handle("GET /ui/runs/{id}", c.page(c.showRun))
 	m.Handle("GET /ui/runs/{id}/progress", c.page(c.showProgress))
 	m.Handle("POST /ui/runs/{id}/{act}", c.page(c.actOnRun))
+
+	m.Handle("GET /ui/alarms", c.page(c.showAlarms))
+	m.Handle("GET /ui/alarms/{id}", c.page(c.showAlarm))
+	m.Handle("POST /ui/alarms/{id}/{act}", c.page(c.actOnAlarm))
 
 	m.Handle("GET /ui/audit", c.page(c.showAudit))
 	m.Handle("GET /ui/retention", c.page(c.showRetention))

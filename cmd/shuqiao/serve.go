@@ -28,6 +28,8 @@ type serveCommand struct {
 	TrustedProxies string `name:"trusted-proxies" help:"Networks of proxies that are believed about who calls." placeholder:"CIDR,…"`
 	ProxyHeader    string `name:"proxy-header" help:"Headers that they write: x-forwarded or forwarded." placeholder:"FORM"`
 
+	SourceNetworks string `name:"source-networks" help:"Where sources may lie: default, unix, networks, addresses, host names." placeholder:"LIST"`
+	NoticeNetworks string `name:"notice-networks" help:"Where webhooks and mail servers of alarms may lie." placeholder:"LIST"`
 	serveFlagsOfPeople
 	serveFlagsOfRetention
 }
@@ -41,6 +43,7 @@ func (c *serveCommand) given() map[string]string {
 		"body-limit": c.BodyLimit, "time-zone": c.TimeZone,
 		"tls-cert": c.TLSCert, "tls-key": c.TLSKey, "tls-client-ca": c.TLSClientCA,
 		"trusted-proxies": c.TrustedProxies, "proxy-header": c.ProxyHeader,
+		"source-networks": c.SourceNetworks, "notice-networks": c.NoticeNetworks,
 	}) {
 		flags[key] = value
 	}

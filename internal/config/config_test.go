@@ -98,6 +98,8 @@ SHUQIAO_LOG_FORMAT=text  # default
 SHUQIAO_NODE_TAKEOVER=1s  # flag
 SHUQIAO_WORKERS=3  # file
 SHUQIAO_BODY_LIMIT=64KiB  # environment
+SHUQIAO_SOURCE_NETWORKS=default  # default
+SHUQIAO_NOTICE_NETWORKS=default  # default
 SHUQIAO_EXPORTS_DIR=  # default
 SHUQIAO_EXPORT_KEEP=168h  # default
 SHUQIAO_TIME_ZONE=Asia/Shanghai  # default
@@ -197,6 +199,12 @@ func TestChecks(t *testing.T) {
 		"body-limit":             {[]string{"4096", "4KiB", "64MiB", "65536KiB"}, []string{"", "4095", "65MiB", "1MB", "KiB", "-4KiB", "9223372036854775807MiB", "1.5MiB"}},
 		"exports-dir":            {[]string{"", "/srv/导出"}, []string{"a\x00b"}},
 		"export-keep":            {[]string{"1h", "168h", "720h"}, []string{"", "59m", "721h", "7d", "-1h"}},
+		"source-networks":        {[]string{"", "default", "default,unix,127.0.0.1", "10.0.0.0/8, db.example.gov.cn", "fd00::/8"}, []string{"10.0.0.1/8", "a b", "http://h", "default,,unix", "10.0.0.0/33"}},
+		"notice-networks":        {[]string{"default"}, []string{"*"}},
+		"time-zone":              {[]string{"Asia/Shanghai", "UTC"}, []string{"", "Local", "Asia/Nowhere", "../etc/passwd", "+08:00"}},
+		"tls-cert":               {[]string{"", "/etc/shuqiao/tls/cert.pem"}, []string{"a\x00b"}},
+		"tls-key":                {[]string{"", "/etc/shuqiao/tls/key.pem"}, []string{"a\x00b"}},
+		"tls-client-ca":          {[]string{"", "/etc/shuqiao/tls/clients.pem"}, []string{"a\x00b"}},
 		"retain-usage":           {[]string{"1096", "36500"}, []string{"", "1095", "36501", "1096d", "-1"}},
 		"retain-runs":            {[]string{"184", "366"}, []string{"", "183", "36501", "1y"}},
 		"retain-fires":           {[]string{"184"}, []string{"183"}},
@@ -209,10 +217,6 @@ func TestChecks(t *testing.T) {
 		"retain-exports":         {[]string{"184"}, []string{"183"}},
 		"retain-revoked-rows":    {[]string{"1", "30"}, []string{"0"}},
 		"retain-grant-keys":      {[]string{"1"}, []string{"0"}},
-		"time-zone":              {[]string{"Asia/Shanghai", "UTC"}, []string{"", "Local", "Asia/Nowhere", "../etc/passwd", "+08:00"}},
-		"tls-cert":               {[]string{"", "/etc/shuqiao/tls/cert.pem"}, []string{"a\x00b"}},
-		"tls-key":                {[]string{"", "/etc/shuqiao/tls/key.pem"}, []string{"a\x00b"}},
-		"tls-client-ca":          {[]string{"", "/etc/shuqiao/tls/clients.pem"}, []string{"a\x00b"}},
 		"trusted-proxies": {
 			[]string{"", "10.0.0.0/8", "10.0.0.1, ::1", "fd00::/8,::ffff:10.0.0.1", "0.0.0.0/0"},
 			[]string{",", "10.0.0.0/33", "10.0.0.1/8", "localhost", "fe80::1%eth0", "::ffff:10.0.0.0/104", strings.Repeat("::1,", 64) + "::1"},
