@@ -36,26 +36,26 @@ type AccessReport struct {
 
 // Access is what one grant lets its client see, or why it does not.
 type Access struct {
-	ClientID     uuid.UUID       `json:"client_id"`
-	Client       string          `json:"client"`
-	DepartmentID uuid.UUID       `json:"department_id"` // The client's.
-	Department   string          `json:"department"`
-	ResourceID   uuid.UUID       `json:"resource_id"`
-	Resource     string          `json:"resource"`
-	GrantID      uuid.UUID       `json:"grant_id"`
-	RequestID    uuid.UUID       `json:"request_id"`
-	State        GrantState      `json:"state"`
-	Standing     bool            `json:"standing"` // Granted under a standing consent.
-	Purpose      string          `json:"purpose"`
-	PurposeText  string          `json:"purpose_text"`
-	ValidFrom    time.Time       `json:"valid_from"`
-	ValidTo      time.Time       `json:"valid_to"`
-	TermsVersion int64           `json:"terms_version"`
-	AllRows      bool            `json:"all_rows"` // No row filter narrows it.
-	Items        []AccessItem    `json:"items"`    // What the grant covers; of an asked item that one.
-	Sees         bool            `json:"sees"`     // One of the ways is open.
-	Reason       string          `json:"reason"`   // Code of what keeps all ways shut; "" when one is open.
-	Ways         []Way           `json:"ways"`
+	ClientID     uuid.UUID    `json:"client_id"`
+	Client       string       `json:"client"`
+	DepartmentID uuid.UUID    `json:"department_id"` // The client's.
+	Department   string       `json:"department"`
+	ResourceID   uuid.UUID    `json:"resource_id"`
+	Resource     string       `json:"resource"`
+	GrantID      uuid.UUID    `json:"grant_id"`
+	RequestID    uuid.UUID    `json:"request_id"`
+	State        GrantState   `json:"state"`
+	Standing     bool         `json:"standing"` // Granted under a standing consent.
+	Purpose      string       `json:"purpose"`
+	PurposeText  string       `json:"purpose_text"`
+	ValidFrom    time.Time    `json:"valid_from"`
+	ValidTo      time.Time    `json:"valid_to"`
+	TermsVersion int64        `json:"terms_version"`
+	AllRows      bool         `json:"all_rows"` // No row filter narrows it.
+	Items        []AccessItem `json:"items"`    // What the grant covers; of an asked item that one.
+	Sees         bool         `json:"sees"`     // One of the ways is open.
+	Reason       string       `json:"reason"`   // Code of what keeps all ways shut; "" when one is open.
+	Ways         []Way        `json:"ways"`
 }
 
 // AccessItem is an item as a grant shows it.

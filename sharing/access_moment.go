@@ -25,34 +25,34 @@ type moment struct {
 }
 
 // momentOf reads the moment of a query. Further pages stay at the moment of the first: an answer whose pages speak of
-// different times would be true at none.
+// different times would be true at none. Now is the database's time and no estimate of it: changes of a few milliseconds
+// later must not belong to the same moment when it is asked for again.
 func (s *Service) momentOf(ctx context.Context, q AccessQuery) (*moment, error) {
 	m := &moment{service: s, at: q.At, resources: map[uuid.UUID]*catalog.Resource{}}
-	now := s.enforcer.Follower().Now()
-	var after uuid.UUID
-	continued, err := q.Page.After(&m.at, &after)
-	switch {
-	case err != nil:
+	if err := s.enforcer.Follower().Wait(ctx); err != nil {
 		return nil, err
-	case continued && m.at.After(now):
-		// Another node's estimate of the database's time was a little ahead.
-		m.at = now
-	case m.at.After(now):
-		return nil, fault.InvalidFields([]fault.Field{{Name: "at", Code: "in_the_future", Message: "name a moment that has passed, or none for now"}})
-	case m.at.IsZero():
-		m.at, m.policy = now, s.enforcer.Policy()
-		return m, nil
 	}
-	// The database keeps microseconds.
-	m.at, m.past = m.at.UTC().Truncate(time.Microsecond), true
-	var since time.Time
-	if err := s.db.Pool.QueryRow(ctx, "SELECT since FROM access_history").Scan(&since); err != nil {
+	var after uuid.UUID
+	if _, err := q.Page.After(&m.at, &after); err != nil {
+		return nil, err
+	}
+	var now, since time.Time
+	if err := s.db.Pool.QueryRow(ctx, "SELECT clock_timestamp(), since FROM access_history").Scan(&now, &since); err != nil {
 		return nil, fmt.Errorf("reading when the history begins: %w", err)
 	}
-	if m.at.Before(since) {
+	if m.at.IsZero() {
+		m.at, m.policy = now.UTC(), s.enforcer.Policy()
+		return m, nil
+	}
+	m.at, m.past = m.at.UTC().Truncate(time.Microsecond), true // As exactly as the database keeps times.
+	switch {
+	case m.at.After(now):
+		return nil, fault.InvalidFields([]fault.Field{{Name: "at", Code: "in_the_future", Message: "name a moment that has passed, or none for now"}})
+	case m.at.Before(since):
 		return nil, fault.New(fault.Gone, "before_history", "the hub knows who could see what since %s; name a later moment",
 			since.UTC().Format(time.RFC3339)).With("since", since.UTC().Format(time.RFC3339Nano))
 	}
+	var err error
 	m.policy, err = s.enforcer.PolicyAt(ctx, m.at, append(accessWays(), authz.RejectRead)...)
 	return m, err
 }
