@@ -44,7 +44,7 @@ type Options struct {
 
 	Version   string               // Of the program, for the OpenAPI document; "" means "dev".
 	BodyLimit int64                // Bytes; 0 means 1 MiB.
-	InFlight  int                  // Requests at the same time; 0 means 512. More are answered 503.
+	InFlight  InFlight             // Requests at the same time, by class. More are answered 503.
 	Logger    *slog.Logger         // nil means slog.Default.
 	Metrics   *prometheus.Registry // nil means a registry of its own.
 	Clock     func() time.Time     // nil means time.Now.
@@ -53,15 +53,15 @@ type Options struct {
 
 // API is the contract as a handler. It is safe for concurrent use.
 type API struct {
-	opt     Options
-	log     *slog.Logger
-	engine  *gin.Engine
-	huma    huma.API
-	routes  []Route
-	tag     string // Of the routes being registered.
-	names   map[string]bool
-	metrics *metrics
-	slots   chan struct{}
+	opt      Options
+	log      *slog.Logger
+	engine   *gin.Engine
+	huma     huma.API
+	routes   []Route
+	tag      string // Of the routes being registered.
+	names    map[string]bool
+	metrics  *metrics
+	overload *overload
 
 	problemSchema *huma.Schema
 	openapi       []byte
@@ -73,9 +73,6 @@ type API struct {
 func New(opt Options) (*API, error) {
 	if opt.BodyLimit == 0 {
 		opt.BodyLimit = 1 << 20
-	}
-	if opt.InFlight == 0 {
-		opt.InFlight = 512
 	}
 	if opt.Logger == nil {
 		opt.Logger = slog.Default()
@@ -89,7 +86,7 @@ func New(opt Options) (*API, error) {
 	if opt.Version == "" {
 		opt.Version = "dev"
 	}
-	a := &API{opt: opt, log: opt.Logger, names: map[string]bool{}, slots: make(chan struct{}, opt.InFlight)}
+	a := &API{opt: opt, log: opt.Logger, names: map[string]bool{}, overload: newOverload(opt)}
 	a.metrics = newMetrics(opt.Metrics)
 	a.engine = newEngine()
 	a.engine.Use(a.outermost, a.recovered, a.bounded, a.settled)
@@ -135,7 +132,7 @@ func New(opt Options) (*API, error) {
 func (a *API) Routes() []Route { return slices.Clone(a.routes) }
 
 // Handler returns the contract as an HTTP handler.
-func (a *API) Handler() http.Handler { return a.engine }
+func (a *API) Handler() http.Handler { return http.HandlerFunc(a.serve) }
 
 func newEngine() *gin.Engine {
 	// Release mode is a global of gin; it only silences its debug prints.
@@ -177,6 +174,10 @@ func (a *API) humaConfig() huma.Config {
 					"bearer": {
 						Type: "http", Scheme: "bearer",
 						Description: "A session token (sqs_…) of a person, or <key id>.<secret> (sqk_….…) of a client.",
+					},
+					"signed": {
+						Type: "apiKey", In: "header", Name: "Authorization",
+						Description: "SHUQIAO-HMAC-SHA256 or SHUQIAO-HMAC-SM3 with Credential, SignedHeaders and Signature, by a client's key of kind hmac.",
 					},
 				},
 			},

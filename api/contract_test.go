@@ -49,7 +49,7 @@ func send(t *testing.T, method, url, token, body string, headers ...string) answ
 		t.Fatalf("%s %s: %v", method, url, err)
 	}
 	a := answer{status: resp.StatusCode, header: resp.Header, body: string(raw)}
-	if resp.Header.Get("Content-Type") == "application/problem+json" {
+	if resp.Header.Get("Content-Type") == "application/problem+json" && len(raw) > 0 {
 		if err := json.Unmarshal(raw, &a.problem); err != nil {
 			t.Fatalf("%s %s: malformed problem %s", method, url, raw)
 		}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -15,6 +16,9 @@ import (
 	"github.com/shuqiao/shuqiao/exchange/pull"
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
+
+// formatName is where gin's context keeps the media type of the answer.
+const formatName = "shuqiao.format"
 
 // ndjson is the media type of streams.
 const ndjson = "application/x-ndjson"
@@ -43,15 +47,21 @@ type puller func(c *gin.Context, client authz.Principal, call pull.Call, query u
 // data registers a pull route with its description.
 func (a *API) data(method, path, summary string, action authz.Action, parameters []string, answer puller) {
 	r := Route{Method: method, Path: base + path, Access: ByClient, Action: action, Summary: summary, Limit: verifyLimit}
+	formats := []format{jsonFormat}
+	if path == "/data/{resource}/rows" {
+		// A stream lasts as long as its rows do; pages are bounded where they are read.
+		formats, r.Timeout = append(formats, ndjsonFormat), unbounded
+	}
 	mode := path[strings.LastIndex(path, "/")+1:]
 	if mode == "{key}" {
 		mode = "row"
 	}
 	op := a.plain(r, func(c *gin.Context) {
-		page, err := a.pull(c, r, parameters, answer)
+		page, err := a.pull(c, r, formats, parameters, answer)
 		if err != nil {
 			p := a.problemFor(c.Request.Context(), err)
 			a.metrics.pulls.WithLabelValues(mode, p.Code).Inc()
+			limitFacts(c.Writer.Header(), p)
 			a.writeProblem(c, err)
 			return
 		}
@@ -64,6 +74,7 @@ func (a *API) data(method, path, summary string, action authz.Action, parameters
 		if page.EvidenceID != uuid.Nil {
 			h.Set("X-Evidence-Id", page.EvidenceID.String())
 		}
+		h.Set("Vary", "Accept")
 		h.Set("X-Content-Digest", page.Digest)
 		limitHeaders(h, page.Limits)
 		h.Set("Content-Length", strconv.Itoa(len(page.Body)))
@@ -79,23 +90,31 @@ func (a *API) data(method, path, summary string, action authz.Action, parameters
 	op.Responses["200"] = &huma.Response{
 		Description: summary,
 		Headers: map[string]*huma.Param{
-			"X-Evidence-Id":     {Description: "Id of the usage record.", Schema: &huma.Schema{Type: "string"}},
-			"X-Content-Digest":  {Description: "sha-256=:<base64>: of the body; a trailer on streams.", Schema: &huma.Schema{Type: "string"}},
-			"X-Quota-Remaining": {Description: "Rows left in the quota period.", Schema: &huma.Schema{Type: "integer"}},
+			"X-Evidence-Id":       {Description: "Id of the usage record.", Schema: &huma.Schema{Type: "string"}},
+			"X-Content-Digest":    {Description: "sha-256=:<base64>: of the body; a trailer on streams.", Schema: &huma.Schema{Type: "string"}},
+			"RateLimit-Limit":     {Description: "Calls per second the grant allows.", Schema: &huma.Schema{Type: "integer"}},
+			"RateLimit-Remaining": {Description: "Calls that may follow at once on this node.", Schema: &huma.Schema{Type: "integer"}},
+			"RateLimit-Reset":     {Description: "Seconds until the next call is allowed.", Schema: &huma.Schema{Type: "integer"}},
+			"X-Quota-Remaining":   {Description: "Rows left in the quota period, as this node knows it.", Schema: &huma.Schema{Type: "integer"}},
 		},
 		Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: "object", AdditionalProperties: true}}},
 	}
-	if mode == "rows" {
-		op.Responses["200"].Content[ndjson] = &huma.MediaType{Schema: &huma.Schema{Type: "string"}}
+	for _, f := range formats[1:] {
+		op.Responses["200"].Content[f.media] = &huma.MediaType{Schema: &huma.Schema{Type: "string", Description: f.what}}
 	}
 }
 
 // pull admits the caller, reads what every call says about itself and hands over to answer.
-func (a *API) pull(c *gin.Context, r Route, parameters []string, answer puller) (*pull.Page, error) {
+func (a *API) pull(c *gin.Context, r Route, formats []format, parameters []string, answer puller) (*pull.Page, error) {
 	p, err := a.admit(c.Request, r)
 	if err != nil {
 		return nil, err
 	}
+	chosen, ok := negotiate(c.GetHeader("Accept"), formats)
+	if !ok {
+		return nil, notAcceptable(formats, requestIDOf(c.Request.Context()))
+	}
+	c.Set(formatName, chosen.media)
 	if err := a.readBody(c, r); err != nil {
 		return nil, err
 	}
@@ -148,10 +167,12 @@ func (a *API) rows(c *gin.Context, client authz.Principal, call pull.Call, query
 		return nil, err
 	}
 	r := pull.RowsRequest{Call: call, Limit: limit, Cursor: query.Get("cursor"), Items: itemsOf(query), Filter: filterOf(query)}
-	if accepts(c.GetHeader("Accept"), ndjson) {
+	if c.GetString(formatName) == ndjson && originalMethod(c.Request.Context()) != http.MethodHead {
 		return nil, a.stream(c, client, r)
 	}
-	return a.opt.Pull.Rows(c.Request.Context(), client, r)
+	ctx, cancel := context.WithTimeout(c.Request.Context(), defaultTimeout)
+	defer cancel()
+	return a.opt.Pull.Rows(ctx, client, r)
 }
 
 func (a *API) row(c *gin.Context, client authz.Principal, call pull.Call, query url.Values) (*pull.Page, error) {
@@ -217,17 +238,6 @@ func filterOf(query url.Values) json.RawMessage {
 		return nil
 	}
 	return json.RawMessage(text)
-}
-
-// accepts reports whether an Accept header names a media type, with a weight above 0.
-func accepts(header, media string) bool {
-	for _, part := range strings.Split(header, ",") {
-		name, parameters, _ := strings.Cut(part, ";")
-		if strings.EqualFold(strings.TrimSpace(name), media) {
-			return strings.ReplaceAll(parameters, " ", "") != "q=0"
-		}
-	}
-	return false
 }
 
 // limitHeaders says what is left of rate and quota.

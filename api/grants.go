@@ -11,10 +11,19 @@ import (
 
 type grantListInput struct {
 	PageInput
-	State    string    `query:"state" maxLength:"32"`
+	State    string    `query:"state" enum:"pending_delivery,active,suspended,expired,terminated,disposing,closed"`
 	Side     string    `query:"side" enum:"consumer,provider" doc:"Grants the caller's department uses, or gave."`
 	Resource uuid.UUID `query:"resource_id"`
 	Client   uuid.UUID `query:"client_id"`
+
+	SuspendedBy string `query:"suspended_by" enum:"provider,authority,restore" doc:"Suspended grants whose last suspension came from there; restore: by the hub, whose database was restored."`
+}
+
+type confirmRestoredInput struct {
+	Body struct {
+		Reason   string      `json:"reason" maxLength:"2000" doc:"How it was made sure that the grants are still in force."`
+		GrantIDs []uuid.UUID `json:"grant_ids,omitempty" maxItems:"200" doc:"Confirm only these; without it, all."`
+	}
 }
 
 type terminationInput struct {
@@ -30,6 +39,7 @@ func (a *API) grantRoutes() {
 	handle(a, get("/grants", "List grants", authz.GrantRead), func(ctx context.Context, p authz.Principal, in *grantListInput) (list[sharing.Grant], error) {
 		return newList(s.ListGrants(ctx, p, sharing.GrantFilter{
 			State: sharing.GrantState(in.State), Side: sharing.Side(in.Side), ResourceID: in.Resource, ClientID: in.Client,
+			SuspendedBy: sharing.SuspendedBy(in.SuspendedBy),
 		}, in.page()))
 	})
 	handle(a, get("/grants/{id}", "One grant", authz.GrantRead), func(ctx context.Context, p authz.Principal, in *IDInput) (sharing.Grant, error) {
@@ -48,4 +58,8 @@ func (a *API) grantRoutes() {
 		}
 		return s.TerminateGrant(ctx, p, in.ID, version, in.Body.Reason, in.Body.Filing)
 	})
+	handle(a, post("/grants/confirm-restored", "Confirm grants that a restore suspended, 200 at a time", authz.GrantConfirmRestored),
+		func(ctx context.Context, p authz.Principal, in *confirmRestoredInput) (sharing.Confirmation, error) {
+			return s.ConfirmRestored(ctx, p, in.Body.Reason, in.Body.GrantIDs)
+		})
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/internal/edge"
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
@@ -31,8 +32,10 @@ const (
 
 // request is what the outermost middleware notes about a request.
 type request struct {
-	id    string
-	actor authz.Principal
+	id     string
+	method string // As it was sent; a HEAD is served as the GET it stands for.
+	actor  authz.Principal
+	signed *signedBody // What a signed request promised about its body; nil for others.
 }
 
 func requestOf(ctx context.Context) *request {
@@ -42,6 +45,9 @@ func requestOf(ctx context.Context) *request {
 	}
 	return r
 }
+
+// originalMethod returns the method as it was sent.
+func originalMethod(ctx context.Context) string { return requestOf(ctx).method }
 
 func requestIDOf(ctx context.Context) string { return requestOf(ctx).id }
 
@@ -99,14 +105,27 @@ func (a *API) admit(req *http.Request, r Route) (authz.Principal, error) {
 	return p, nil
 }
 
-// authenticate reads the bearer token of a request.
+// authenticate finds out who asks by the header Authorization: a bearer token or a signature.
 func (a *API) authenticate(req *http.Request) (authz.Principal, error) {
-	scheme, token, _ := strings.Cut(req.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > 512 {
-		return authz.Principal{}, fault.New(fault.Unauthenticated, "unauthenticated",
-			"send Authorization: Bearer with a session token or a client's key")
+	scheme, rest, _ := strings.Cut(req.Header.Get("Authorization"), " ")
+	if _, known := bodyDigests[scheme]; known {
+		return a.authenticateSigned(req, scheme, rest)
 	}
-	return a.opt.Identity.Authenticate(req.Context(), strings.TrimSpace(token), remoteAddr(req))
+	if !strings.EqualFold(scheme, "Bearer") || rest == "" || len(rest) > 512 {
+		return authz.Principal{}, fault.New(fault.Unauthenticated, "unauthenticated",
+			"send Authorization: Bearer with a session token or a client's key, or sign the request")
+	}
+	return a.opt.Identity.AuthenticateFrom(req.Context(), strings.TrimSpace(rest), origin(req))
+}
+
+// origin returns where a request comes from. The certificate is that of this connection: one that a proxy reports in a header
+// would be whatever the caller says.
+func origin(req *http.Request) identity.Origin {
+	from := identity.Origin{Address: remoteAddr(req)}
+	if req.TLS != nil && len(req.TLS.PeerCertificates) > 0 {
+		from.Certificate = req.TLS.PeerCertificates[0]
+	}
+	return from
 }
 
 // remoteAddr returns the caller's address: that of the connection, or what a trusted proxy in front of the hub says.
@@ -116,7 +135,7 @@ func remoteAddr(req *http.Request) netip.Addr { return edge.OriginOf(req).Caller
 // bytes that are not UTF-8, and the NUL character, which PostgreSQL cannot store.
 func (a *API) readBody(c *gin.Context, r Route) error {
 	if c.Request.Body == nil || c.Request.Body == http.NoBody {
-		return nil
+		return checkSignedBody(c.Request.Context(), nil)
 	}
 	if declared := c.GetHeader("Content-Type"); declared != "" && c.Request.ContentLength != 0 {
 		media, _, err := mime.ParseMediaType(declared)
@@ -136,6 +155,9 @@ func (a *API) readBody(c *gin.Context, r Route) error {
 			return tooLarge(r.Limit)
 		}
 		return fault.New(fault.Invalid, "body_unreadable", "the body did not arrive whole; send it again").Wrap(err)
+	}
+	if err := checkSignedBody(c.Request.Context(), raw); err != nil {
+		return err
 	}
 	if !utf8.Valid(raw) {
 		return fault.New(fault.Invalid, "not_utf8", "the body is not UTF-8 text")
@@ -193,6 +215,7 @@ func checkText(req *http.Request) error {
 	}
 	for _, name := range []string{
 		"X-Purpose", "X-Case-Number", "X-Grant", idempotencyHeader, "If-Match", "Accept", "Content-Type", "Authorization",
+		timestampHeader, nonceHeader, digestHeader,
 	} {
 		bad = bad || !clean(req.Header.Get(name))
 	}
@@ -240,6 +263,9 @@ func (a *API) problemFor(ctx context.Context, err error) *Problem {
 	// A caller who has gone away makes every query fail; nobody reads the answer.
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return plainProblem(http.StatusServiceUnavailable, "cancelled", "the request was cancelled", requestIDOf(ctx))
+	}
+	if _, known := errors.AsType[*fault.Fault](err); !known && errors.Is(err, context.DeadlineExceeded) {
+		err = fault.New(fault.Unavailable, "timeout", "this took longer than the hub allows; ask for less, or try again when it is less busy").Wrap(err)
 	}
 	p := newProblem(err, requestIDOf(ctx))
 	if p.Status >= http.StatusInternalServerError {

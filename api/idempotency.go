@@ -70,6 +70,13 @@ func (a *API) once(c *gin.Context, r Route, p authz.Principal, ctx huma.Context,
 	})
 	kept := &keptAnswer{humaContext: huma.WithContext(ctx, joined)}
 	next(kept)
+	if !committed && kept.status >= http.StatusBadRequest {
+		// Another request under the key may have been first, and this one failed on what that one wrote.
+		if known, err := a.findAnswer(ctx.Context(), p, key); err == nil && known != nil {
+			a.repeat(c, *known, want)
+			return
+		}
+	}
 	if committed {
 		a.storeAnswer(ctx.Context(), p, key, kept)
 	}

@@ -14,6 +14,7 @@ type metrics struct {
 	panics   prometheus.Counter
 	pulls    *prometheus.CounterVec
 	rows     *prometheus.CounterVec
+	busy     *prometheus.CounterVec
 }
 
 func newMetrics(r *prometheus.Registry) *metrics {
@@ -34,8 +35,11 @@ func newMetrics(r *prometheus.Registry) *metrics {
 		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "shuqiao_pulled_rows_total", Help: "Rows that left through the pull routes, by mode.",
 		}, []string{"mode"}),
+		busy: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "shuqiao_http_busy_total", Help: "Requests refused because the hub was busy, by class and by what ran out.",
+		}, []string{"class", "reason"}),
 	}
-	r.MustRegister(m.requests, m.seconds, m.panics, m.pulls, m.rows)
+	r.MustRegister(m.requests, m.seconds, m.panics, m.pulls, m.rows, m.busy)
 	return m
 }
 

@@ -22,7 +22,7 @@ func (a *API) outermost(c *gin.Context) {
 	if !requestID(id) {
 		id = db.NewID().String()
 	}
-	noted := &request{id: id}
+	noted := &request{id: id, method: sentMethod(c.Request)}
 	c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), requestKey, noted))
 	h := c.Writer.Header()
 	h.Set("X-Request-Id", id)
@@ -39,9 +39,9 @@ func (a *API) outermost(c *gin.Context) {
 			route = "(none)"
 		}
 		took := a.opt.Clock().Sub(start)
-		a.metrics.observe(c.Request.Method, route, c.Writer.Status(), took)
+		a.metrics.observe(noted.method, route, c.Writer.Status(), took)
 		a.log.InfoContext(c.Request.Context(), "request",
-			"request_id", id, "method", c.Request.Method, "route", route, "status", c.Writer.Status(),
+			"request_id", id, "method", noted.method, "route", route, "status", c.Writer.Status(),
 			"bytes", max(c.Writer.Size(), 0), "ms", float64(took.Microseconds())/1000, "actor", string(noted.actor.Kind), "from", remoteAddr(c.Request).String())
 	}()
 	c.Next()
@@ -88,26 +88,6 @@ func panicText(v any) string {
 		return err.(error).Error()
 	}
 	return "a value"
-}
-
-// bounded refuses requests beyond the number the hub serves at the same time, and text that is not UTF-8. Probes pass: a
-// busy hub is alive.
-func (a *API) bounded(c *gin.Context) {
-	if err := checkText(c.Request); err != nil {
-		a.writeProblem(c, err)
-		return
-	}
-	if !ours(c.Request.URL.Path) {
-		c.Next()
-		return
-	}
-	select {
-	case a.slots <- struct{}{}:
-		defer func() { <-a.slots }()
-		c.Next()
-	default:
-		a.writeProblem(c, fault.New(fault.Unavailable, "busy", "the hub is serving as many requests as it can; try again in a second"))
-	}
 }
 
 func (a *API) noRoute(c *gin.Context) {

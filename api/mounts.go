@@ -36,7 +36,7 @@ func (a *API) mountRoutes() {
 		}
 		return s.EditMount(ctx, p, in.ID, version, in.Body)
 	})
-	handleMove(a, post("/mounts/{id}/check", "Compare with the live schema; submits when nothing blocks", authz.MountWrite), s.CheckMount)
+	handleMove(a, post("/mounts/{id}/check", "Compare with the live schema; submits when nothing blocks", authz.MountWrite).atMost(atSources), s.CheckMount)
 	handleMove(a, post("/mounts/{id}/activate", "Put in use", authz.MountActivate), s.ActivateMount)
 	handleReason(a, post("/mounts/{id}/reject", "Send back", authz.MountActivate), s.RejectMount)
 	handleReason(a, post("/mounts/{id}/suspend", "Stop feeding the entry", authz.MountActivate), s.SuspendMount)

@@ -1,8 +1,6 @@
 package api
 
 import (
-	"strings"
-
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 )
@@ -11,7 +9,7 @@ import (
 // returns may be completed.
 func (a *API) plain(r Route, h gin.HandlerFunc) *huma.Operation {
 	a.enter(&r)
-	a.engine.Handle(r.Method, strings.NewReplacer("{", ":", "}", "").Replace(r.Path), h)
+	a.engine.Handle(r.Method, ginPath(r.Path), h)
 	op := &huma.Operation{
 		OperationID: r.OperationID(), Method: r.Method, Path: r.Path, Summary: r.Summary, Tags: []string{r.Tag},
 		Security: security(r), Extensions: extensions(r),

@@ -12,7 +12,7 @@ import (
 
 type requestListInput struct {
 	PageInput
-	State    string    `query:"state" maxLength:"32"`
+	State    string    `query:"state" enum:"draft,dept_review,pending_acceptance,in_review,supplement_required,approved,refused,withdrawn"`
 	Side     string    `query:"side" enum:"consumer,provider" doc:"Requests the caller's department made, or is to answer."`
 	Resource uuid.UUID `query:"resource_id"`
 	Client   uuid.UUID `query:"client_id"`

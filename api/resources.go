@@ -15,9 +15,9 @@ type DirectoryFilter struct {
 	Text         string    `query:"q" maxLength:"200" doc:"Part of name, summary, code or an item."`
 	BaseDatabase string    `query:"base_database" maxLength:"64"`
 	Department   uuid.UUID `query:"department_id"`
-	ShareType    string    `query:"share_type" maxLength:"16"`
-	UpdateCycle  string    `query:"update_cycle" maxLength:"16"`
-	State        string    `query:"state" maxLength:"16" doc:"published when not given; others show what the caller may see of them."`
+	ShareType    string    `query:"share_type" enum:"unconditional,conditional,withheld"`
+	UpdateCycle  string    `query:"update_cycle" enum:"realtime,daily,weekly,monthly,quarterly,yearly,irregular"`
+	State        string    `query:"state" enum:"draft,dept_review,platform_review,returned,published,offline,revoked" doc:"published when not given; others show what the caller may see of them."`
 }
 
 func (f DirectoryFilter) query() catalog.Query {

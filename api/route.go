@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -33,12 +34,14 @@ type Route struct {
 	Method  string
 	Path    string // As in the OpenAPI document, with {names}.
 	Access  Access
-	Action  authz.Action // The permission; set where Access is Permitted or ByClient.
-	Tag     string       // Groups routes in the documentation.
-	Summary string       // One line for the documentation.
-	Status  int          // Of a success; 0 means 200.
-	Once    bool         // Takes an Idempotency-Key.
-	Limit   int64        // Largest body in bytes; 0 means the hub's body limit.
+	Action  authz.Action  // The permission; set where Access is Permitted or ByClient.
+	Tag     string        // Groups routes in the documentation.
+	Summary string        // One line for the documentation.
+	Status  int           // Of a success; 0 means 200.
+	Once    bool          // Takes an Idempotency-Key.
+	Limit   int64         // Largest body in bytes; 0 means the hub's body limit.
+	Timeout time.Duration // Longest time of the handler; 0 means 30 s, unbounded that it bounds itself.
+	Max     int           // Requests at the same time on this node; 0 means as many as its class.
 }
 
 // OperationID returns the route's stable name in the OpenAPI document.
@@ -69,6 +72,9 @@ func create(path, summary string, action authz.Action) Route {
 	r.Status, r.Once = http.StatusCreated, true
 	return r
 }
+
+// atMost bounds how many requests the route serves at the same time on a node.
+func (r Route) atMost(n int) Route { r.Max = n; return r }
 
 func (r Route) signedIn() Route { r.Access, r.Action = SignedIn, ""; return r }
 
@@ -215,12 +221,19 @@ func (a *API) enter(r *Route) {
 	if r.Tag == "" {
 		r.Tag = a.tag
 	}
+	if r.Timeout == 0 {
+		r.Timeout = defaultTimeout
+	}
+	a.overload.add(*r)
 	a.routes = append(a.routes, *r)
 }
 
 func security(r Route) []map[string][]string {
 	if r.Access == Public || r.Access == Operators {
 		return []map[string][]string{}
+	}
+	if r.Access == ByClient {
+		return []map[string][]string{{"bearer": {}}, {"signed": {}}}
 	}
 	return []map[string][]string{{"bearer": {}}}
 }

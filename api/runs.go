@@ -13,8 +13,8 @@ type runListInput struct {
 	PageInput
 	Task     uuid.UUID `query:"task_id"`
 	Resource uuid.UUID `query:"resource_id"`
-	State    string    `query:"state" maxLength:"16"`
-	Kind     string    `query:"kind" maxLength:"16"`
+	State    string    `query:"state" enum:"queued,running,reconciling,succeeded,partial,failed,cancelled"`
+	Kind     string    `query:"kind" enum:"collect,deliver,reconcile"`
 }
 
 func (a *API) runRoutes() {
@@ -40,6 +40,13 @@ type rejectListInput struct {
 	State string `query:"state" enum:"open,corrected,waived"`
 }
 
+type waiveInput struct {
+	IDInput
+	Body struct {
+		Reason string `json:"reason" doc:"Why the row need not be corrected." minLength:"1" maxLength:"500"`
+	}
+}
+
 type reconciliationListInput struct {
 	IDInput
 	PageInput
@@ -62,6 +69,9 @@ func (a *API) outcomeRoutes() {
 	})
 	handle(a, get("/rejects/{id}/row", "A refused row itself, for its provider", authz.RejectRead), func(ctx context.Context, p authz.Principal, in *IDInput) (exchange.RejectRow, error) {
 		return s.RejectedRow(ctx, p, in.ID)
+	})
+	handle(a, post("/rejects/{id}/waive", "A refused row need not be corrected", authz.RejectWaive), func(ctx context.Context, p authz.Principal, in *waiveInput) (exchange.Reject, error) {
+		return s.WaiveReject(ctx, p, in.ID, in.Body.Reason)
 	})
 	handle(a, get("/runs/{id}/reconciliation", "Comparisons a run made, newest first", authz.TaskRead), func(ctx context.Context, p authz.Principal, in *reconciliationListInput) (list[exchange.Reconciliation], error) {
 		run, err := s.Run(ctx, p, in.ID)

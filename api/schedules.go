@@ -12,7 +12,7 @@ import (
 type scheduleListInput struct {
 	PageInput
 	Task  uuid.UUID `query:"task_id"`
-	State string    `query:"state" maxLength:"16"`
+	State string    `query:"state" enum:"enabled,paused,parked"`
 }
 
 type newScheduleInput struct{ Body exchange.NewSchedule }

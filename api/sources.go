@@ -31,6 +31,9 @@ type describeInput struct {
 	Object string `query:"object" maxLength:"300" required:"true" doc:"As /tables names it."`
 }
 
+// atSources bounds the calls that wait for systems of others, so that one that hangs does not fill the hub.
+const atSources = 16
+
 func (a *API) sourceRoutes() {
 	s := a.opt.Catalog
 	handle(a, get("/sources", "List sources of a department", authz.SourceRead), func(ctx context.Context, p authz.Principal, in *sourceListInput) (list[catalog.Source], error) {
@@ -53,11 +56,11 @@ func (a *API) sourceRoutes() {
 		}
 		return s.UpdateSource(ctx, p, in.ID, version, in.Body)
 	})
-	handle(a, post("/sources/{id}/probe", "Connect and say what answers", authz.SourceProbe), func(ctx context.Context, p authz.Principal, in *IDInput) (catalog.ProbeResult, error) {
+	handle(a, post("/sources/{id}/probe", "Connect and say what answers", authz.SourceProbe).atMost(atSources), func(ctx context.Context, p authz.Principal, in *IDInput) (catalog.ProbeResult, error) {
 		return s.Probe(ctx, p, in.ID)
 	})
-	handle(a, get("/sources/{id}/tables", "What the source holds that can be mounted", authz.SourceProbe), limited(s.Tables))
-	handle(a, get("/sources/{id}/describe", "Columns and key of one object", authz.SourceProbe), ofObject(s.Describe))
+	handle(a, get("/sources/{id}/tables", "What the source holds that can be mounted", authz.SourceProbe).atMost(atSources), limited(s.Tables))
+	handle(a, get("/sources/{id}/describe", "Columns and key of one object", authz.SourceProbe).atMost(atSources), ofObject(s.Describe))
 }
 
 // limited and ofObject pass on answers of types that belong to the connectors, which this package does not import.

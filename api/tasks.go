@@ -14,10 +14,15 @@ type taskListInput struct {
 	PageInput
 	Resource   uuid.UUID `query:"resource_id"`
 	Department uuid.UUID `query:"department_id" doc:"The provider."`
-	State      string    `query:"state" maxLength:"16"`
+	State      string    `query:"state" enum:"draft,enabled,paused,disabled"`
 }
 
 type newTaskInput struct{ Body exchange.NewTask }
+
+type taskChangeInput struct {
+	MoveInput
+	Body exchange.TaskInput
+}
 
 func (a *API) taskRoutes() {
 	s := a.opt.Exchange
@@ -31,6 +36,13 @@ func (a *API) taskRoutes() {
 	})
 	handle(a, get("/tasks/{id}", "One task", authz.TaskRead), func(ctx context.Context, p authz.Principal, in *IDInput) (exchange.Task, error) {
 		return s.Task(ctx, p, in.ID)
+	})
+	handle(a, put("/tasks/{id}", "Change what a task reads and how urgent it is", authz.TaskWrite), func(ctx context.Context, p authz.Principal, in *taskChangeInput) (exchange.Task, error) {
+		version, err := in.version()
+		if err != nil {
+			return exchange.Task{}, err
+		}
+		return s.EditTask(ctx, p, in.ID, version, in.Body)
 	})
 	for _, step := range []exchange.TaskStep{exchange.TaskEnable, exchange.TaskPause, exchange.TaskDisable} {
 		handleMove(a, post("/tasks/{id}/"+string(step), "Move the task: "+string(step), authz.TaskWrite),

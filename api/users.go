@@ -13,8 +13,8 @@ import (
 type userListInput struct {
 	PageInput
 	Department uuid.UUID `query:"department_id"`
-	Role       string    `query:"role" maxLength:"64"`
-	State      string    `query:"state" maxLength:"16"`
+	Role       string    `query:"role" enum:"system_admin,security_admin,auditor,platform_operator,dept_admin,dept_operator"`
+	State      string    `query:"state" enum:"active,disabled"`
 }
 
 type newUserInput struct {

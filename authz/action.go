@@ -57,12 +57,15 @@ const (
 	GrantTerminate    Action = "grant.terminate"
 	GrantExpire       Action = "grant.expire"
 
+	GrantConfirmRestored Action = "grant.confirm_restored" // Say after a restore that the grants it suspended are in force.
+
 	TaskRead      Action = "task.read"
 	TaskWrite     Action = "task.write"
 	TaskRun       Action = "task.run"
 	RunCancel     Action = "run.cancel"
 	RunConfirm    Action = "run.confirm"
-	RejectRead    Action = "reject.read" // Keys and reasons; the row itself only for the provider.
+	RejectRead    Action = "reject.read"  // Keys and reasons; the row itself only for the provider.
+	RejectWaive   Action = "reject.waive" // A refused row need not be corrected.
 	ScheduleWrite Action = "schedule.write"
 
 	DataPull    Action = "data.pull"    // Rows, one row, changes, streams.
@@ -140,12 +143,14 @@ var actions = []struct {
 	{GrantResume, ownDepartment},
 	{GrantTerminate, ownDepartment},
 	{GrantExpire, anyDepartment},
+	{GrantConfirmRestored, anyDepartment},
 	{TaskRead, ownDepartment},
 	{TaskWrite, ownDepartment},
 	{TaskRun, ownDepartment},
 	{RunCancel, ownDepartment},
 	{RunConfirm, ownDepartment},
 	{RejectRead, ownDepartment},
+	{RejectWaive, ownDepartment},
 	{ScheduleWrite, ownDepartment},
 	{DataPull, anyDepartment},
 	{DataVerify, anyDepartment},

@@ -12,7 +12,7 @@ func decisive() []Action {
 	return []Action{
 		DataPull, DataVerify, DataCollect, DataDeliver, RejectRead,
 		ResourceApprove, ResourcePublish, ResourceConsent,
-		RequestSign, RequestAccept, RequestApprove, GrantResume, KeyIssue,
+		RequestSign, RequestAccept, RequestApprove, GrantResume, GrantConfirmRestored, KeyIssue,
 	}
 }
 

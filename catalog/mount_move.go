@@ -36,7 +36,8 @@ type MountMove struct {
 //
 //	draft ──check──▶ checking ──pass──▶ submitted ──activate──▶ active ◀──suspend/resume──▶ suspended
 //	  ▲ └──────fail──────┘                 └──reject──▶ rejected             every state ──remove──▶ removed
-//	  └── edit, from draft, checking, submitted, rejected
+//	  └── edit, from draft, checking, submitted, rejected, suspended
+//	suspended ──check──▶ checking: a source whose columns have changed is looked at again before it feeds the entry
 var mountMoves = []MountMove{
 	{From: MountDraft, Step: MountEdit, To: MountDraft, Who: authz.MountWrite},
 	{From: MountChecking, Step: MountEdit, To: MountDraft, Who: authz.MountWrite},
@@ -51,6 +52,8 @@ var mountMoves = []MountMove{
 	{From: MountSubmitted, Step: MountReject, To: MountRejected, Who: authz.MountActivate, Reason: true},
 	{From: MountActive, Step: MountSuspend, To: MountSuspended, Who: authz.MountActivate, Reason: true},
 	{From: MountSuspended, Step: MountResume, To: MountActive, Who: authz.MountActivate},
+	{From: MountSuspended, Step: MountCheck, To: MountChecking, Who: authz.MountWrite},
+	{From: MountSuspended, Step: MountEdit, To: MountDraft, Who: authz.MountWrite},
 	{From: MountDraft, Step: MountRemove, To: MountRemoved, Who: authz.MountWrite},
 	{From: MountChecking, Step: MountRemove, To: MountRemoved, Who: authz.MountWrite},
 	{From: MountSubmitted, Step: MountRemove, To: MountRemoved, Who: authz.MountWrite},

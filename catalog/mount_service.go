@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -25,7 +24,8 @@ type MountInput struct {
 	RowFilter       json.RawMessage `json:"row_filter,omitempty"` // A row filter over items; null for all rows.
 	OrderColumn     string          `json:"order_column"`
 	WatermarkColumn string          `json:"watermark_column"`
-	DeleteRule      string          `json:"delete_rule"` // missing or none; "" means missing.
+	DeleteRule      string          `json:"delete_rule"` // missing, soft_delete, delete_table or none; "" means missing.
+	Deletes         *MountDeletes   `json:"deletes,omitempty"`
 }
 
 // MountReport is what a check found. The mount is submitted when nothing blocks it.
@@ -124,12 +124,17 @@ func (s *Service) CheckMount(ctx context.Context, p authz.Principal, id uuid.UUI
 		return MountReport{}, err
 	}
 	schema, asked := s.describe(ctx, row, m.Object)
+	var deleted connectors.Schema
+	if asked == nil && m.DeleteRule == DeleteTable {
+		deleted, asked = s.describe(ctx, row, m.Deletes.Object)
+	}
 	report := MountReport{Blocks: []fault.Field{}, Warnings: []fault.Field{}}
 	step, note := MountPass, ""
 	if asked != nil {
 		step, note = MountFail, explain(asked)
 	} else {
 		columns, blocks, warnings := checkMount(m, v, schema)
+		blocks = append(blocks, checkDeleteColumns(m, columns, v, schema, deleted)...)
 		report.Blocks, report.Warnings = append(report.Blocks, blocks...), append(report.Warnings, warnings...)
 		m.Columns = columns
 		if err := fault.InvalidFields(blocks); err != nil {
@@ -336,10 +341,10 @@ func (s *Service) shiftMount(ctx context.Context, tx *db.Tx, p authz.Principal, 
 	}
 	tag, err := tx.Exec(ctx, `
 		UPDATE mount SET version = $4, source_id = $5, object = $6, columns = $7, row_filter = $8, order_column = $9,
-			watermark_column = $10, delete_rule = $11, schema = $12, state = $13, note = $14, row_version = $3 + 1, updated_at = $15
+			watermark_column = $10, delete_rule = $11, schema = $12, state = $13, note = $14, row_version = $3 + 1, updated_at = $15, deletes = $16
 		WHERE id = $1 AND state = $2 AND row_version = $3`,
 		row.ID, string(move.From), m.RowVersion-1, row.Version, row.SourceID, row.Object, row.Columns, row.RowFilter,
-		row.OrderColumn, row.WatermarkColumn, row.DeleteRule, row.Schema, row.State, row.Note, row.UpdatedAt)
+		row.OrderColumn, row.WatermarkColumn, row.DeleteRule, row.Schema, row.State, row.Note, row.UpdatedAt, row.Deletes)
 	switch {
 	case db.IsUnique(err, "mount_active"):
 		return fault.New(fault.Conflict, "already_active", "another mount feeds the entry; suspend it first")
@@ -400,9 +405,7 @@ func (s *Service) fill(ctx context.Context, tx *db.Tx, r Resource, m *Mount, in 
 	if in.DeleteRule == "" {
 		in.DeleteRule = "missing"
 	}
-	if !slices.Contains([]string{"missing", "none"}, in.DeleteRule) {
-		wrong = append(wrong, fault.Field{Name: "delete_rule", Code: "not_choice", Message: "state missing or none"})
-	}
+	wrong = append(wrong, checkDeletes(in.DeleteRule, in.Deletes)...)
 	filter := bytes.TrimSpace(in.RowFilter)
 	if bytes.Equal(filter, []byte("null")) || len(filter) == 0 {
 		filter = nil
@@ -422,6 +425,7 @@ func (s *Service) fill(ctx context.Context, tx *db.Tx, r Resource, m *Mount, in 
 	}
 	m.Version, m.SourceID, m.Object, m.Columns = number, in.SourceID, strings.TrimSpace(in.Object), filled(in.Columns)
 	m.RowFilter, m.OrderColumn, m.WatermarkColumn, m.DeleteRule = filter, in.OrderColumn, in.WatermarkColumn, in.DeleteRule
+	m.Deletes = in.Deletes
 	return nil
 }
 

@@ -58,14 +58,33 @@ type Mount struct {
 	RowFilter       json.RawMessage   `json:"row_filter,omitempty"` // Rows outside do not count as present.
 	OrderColumn     string            `json:"order_column"`         // Decides among rows with one key; the last wins.
 	WatermarkColumn string            `json:"watermark_column"`
-	DeleteRule      string            `json:"delete_rule"` // "missing": a key absent from a full read is deleted; "none".
-	Schema          connectors.Schema `json:"schema"`      // Of the object, as found by the last check; empty before.
+	DeleteRule      string            `json:"delete_rule"`       // missing, soft_delete, delete_table or none: how deletes arrive.
+	Deletes         *MountDeletes     `json:"deletes,omitempty"` // Where the source notes them; of soft_delete and delete_table.
+	Schema          connectors.Schema `json:"schema"`            // Of the object, as found by the last check; empty before.
 	State           MountState        `json:"state"`
 	Note            string            `json:"note"` // Why it is where it is, for people.
 	RowVersion      int64             `json:"row_version"`
 	CreatedBy       uuid.UUID         `json:"created_by"`
 	CreatedAt       time.Time         `json:"created_at"`
 	UpdatedAt       time.Time         `json:"updated_at"`
+}
+
+// The delete rules of a mount.
+const (
+	DeleteMissing = "missing"      // A key absent from a full read, or from a sweep of all keys, is deleted.
+	DeleteSoft    = "soft_delete"  // A column marks rows as deleted.
+	DeleteTable   = "delete_table" // Another table has a row per deleted key.
+	DeleteNone    = "none"         // Deletes are not carried.
+)
+
+// MountDeletes is where a source notes deletes.
+type MountDeletes struct {
+	Column string   `json:"column,omitempty"` // The column that marks rows as deleted.
+	Values []string `json:"values,omitempty"` // Its values that mean deleted, as text; none: every value but NULL does.
+
+	Object          string   `json:"object,omitempty"`           // The table of deleted keys.
+	KeyColumns      []string `json:"key_columns,omitempty"`      // Its columns that hold the key items, in item-number order.
+	WatermarkColumn string   `json:"watermark_column,omitempty"` // When the delete was noted there.
 }
 
 // MountColumn feeds one item from one column. Column "" says that the source does not hold the item: Reason then says

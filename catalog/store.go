@@ -211,6 +211,7 @@ type mountRow struct {
 	OrderColumn     string
 	WatermarkColumn string
 	DeleteRule      string
+	Deletes         json.RawMessage `gorm:"type:jsonb"`
 	Schema          json.RawMessage `gorm:"type:jsonb"`
 	State           string
 	Note            string
@@ -237,6 +238,11 @@ func newMountRow(m Mount) (mountRow, error) {
 	if row.Columns, err = json.Marshal(columns); err != nil {
 		return row, fmt.Errorf("encoding columns: %w", err)
 	}
+	if m.Deletes != nil {
+		if row.Deletes, err = json.Marshal(m.Deletes); err != nil {
+			return row, fmt.Errorf("encoding deletes: %w", err)
+		}
+	}
 	if row.Schema, err = json.Marshal(m.Schema); err != nil {
 		return row, fmt.Errorf("encoding schema: %w", err)
 	}
@@ -251,6 +257,9 @@ func (r mountRow) mount() (Mount, error) {
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 	}
 	if err := decode(r.Columns, &out.Columns); err != nil {
+		return Mount{}, err
+	}
+	if err := decode(r.Deletes, &out.Deletes); err != nil {
 		return Mount{}, err
 	}
 	return out, decode(r.Schema, &out.Schema)

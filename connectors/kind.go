@@ -1,5 +1,7 @@
 package connectors
 
+import "slices"
+
 // Kind is the portable type of a column. It fixes the lexical form of its cells; see the table in the package comment.
 type Kind string
 
@@ -43,6 +45,16 @@ type Column struct {
 type Schema struct {
 	Columns []Column `json:"columns"` // In the source's order; never empty.
 	Key     []string `json:"key"`     // Columns of the best unique NOT NULL key, in key order; nil when the object has none.
+
+	// Unique are the columns of every unique NOT NULL key, Key first.
+	Unique [][]string `json:"unique,omitempty"`
+}
+
+// UniqueBy reports whether no two rows of the object can agree in these columns.
+func (s Schema) UniqueBy(columns []string) bool {
+	return slices.ContainsFunc(s.Unique, func(key []string) bool {
+		return !slices.ContainsFunc(key, func(name string) bool { return !slices.Contains(columns, name) })
+	})
 }
 
 // Column returns the column of that name.

@@ -83,7 +83,16 @@ func (c *Connection) Now(ctx context.Context) (time.Time, error) {
 	return call(ctx, c, c.source.Now)
 }
 
-// Read opens a read of a whole object in one snapshot. The stream must be closed.
+// Pending says what may still commit at the source. Where the driver cannot tell it is the clock alone.
+func (c *Connection) Pending(ctx context.Context) (Pending, error) {
+	if source, ok := c.source.(PendingSource); ok {
+		return call(ctx, c, source.Pending)
+	}
+	now, err := c.Now(ctx)
+	return Pending{Now: now}, err
+}
+
+// Read opens a read of a whole object, or of what changed in it, in one snapshot. The stream must be closed.
 func (c *Connection) Read(ctx context.Context, request ReadRequest) (*Stream, error) {
 	return c.stream(ctx, func(ctx context.Context) (Reader, error) { return c.source.Read(ctx, request) })
 }

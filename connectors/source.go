@@ -80,6 +80,20 @@ const (
 type Traits struct {
 	Resume   Resume `json:"resume"`
 	Snapshot bool   `json:"snapshot"` // One Read or Lookup sees one state of the object, whatever others write meanwhile.
+	Since    bool   `json:"since"`    // Read honours ReadRequest.Since.
+}
+
+// Pending says what may still commit at a source behind the newest values that a read shows.
+type Pending struct {
+	Now    time.Time     // The clock of the source, in UTC, read before Oldest.
+	Oldest time.Duration // Age of the oldest transaction that is open; 0 when there is none.
+	// Complete: the account sees every open transaction. Otherwise Oldest is that of those it sees.
+	Complete bool
+}
+
+// PendingSource is implemented by sources that can tell how old their oldest open transaction is.
+type PendingSource interface {
+	Pending(ctx context.Context) (Pending, error)
 }
 
 // Probe is what a source says of itself.
@@ -113,6 +127,14 @@ type ReadRequest struct {
 	// After is the key, in lexical form and in the order of OrderBy, after which to go on, itself excluded. nil to start
 	// at the first row.
 	After []string
+	// Since leaves out rows that have not changed since a mark; nil for all rows. Only where Traits.Since.
+	Since *Since
+}
+
+// Since narrows a read to the rows whose Column is at least From, compared by the source itself, or NULL.
+type Since struct {
+	Column string // Of an ordered kind: a number, a date or a time.
+	From   string // In lexical form.
 }
 
 // LookupRequest asks for the rows with certain keys.

@@ -108,7 +108,7 @@ var tones = map[string]string{
 	"schedule_state.enabled": "green", "schedule_state.paused": "yellow", "schedule_state.parked": "red",
 	"run_state.queued": "yellow", "run_state.running": "blue", "run_state.reconciling": "blue", "run_state.succeeded": "green",
 	"run_state.partial": "orange", "run_state.failed": "red",
-	"reject_state.open": "orange", "reject_state.corrected": "green",
+	"arrival.not_carried": "orange", "reject_state.open": "orange", "reject_state.corrected": "green",
 	"outcome.ok": "green", "outcome.denied": "orange", "outcome.error": "red",
 	"fire_outcome.started": "green", "fire_outcome.queued": "blue", "fire_outcome.skipped": "yellow",
 	"fire_outcome.missed": "orange", "fire_outcome.error": "red",

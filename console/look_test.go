@@ -128,6 +128,7 @@ func TestEveryCodeHasAWord(t *testing.T) {
 		"run_stage":      text(engine.StageRead, engine.StageStage, engine.StageMerge, engine.StageReconcile),
 		"run_side":       text(engine.SideSource, engine.SideHub),
 		"reject_state":   text(exchange.RejectOpen, exchange.RejectCorrected, exchange.RejectWaived),
+		"arrival":        text(exchange.ByRead, exchange.BySweep, exchange.BySoftDelete, exchange.ByTable, exchange.NotCarried),
 		"outcome":        text(audit.OK, audit.Denied, audit.Failed),
 		"actor":          text(audit.ActorUser, audit.ActorClient, audit.ActorSystem),
 		"object":         objectKinds(),

@@ -106,10 +106,14 @@ func (a *attempt) carry(ctx context.Context) ending {
 // fresh read when that is gone.
 func (a *attempt) compareMerged(ctx context.Context) ending {
 	a.observe(ctx, engine.Progress{Stage: engine.StageReconcile})
+	left, err := a.merged(ctx)
+	if err != nil {
+		return ending{err: engine.NewFailure(engine.StageReconcile, engine.SideHub, "", err)}
+	}
 	staging, err := a.opt.Store.Reopen(ctx, a.job())
 	if err == nil {
 		comparison, err := staging.CompareRead(ctx)
-		return ending{err: engine.NewFailure(engine.StageReconcile, engine.SideHub, "", err), comparison: comparison}
+		return ending{err: engine.NewFailure(engine.StageReconcile, engine.SideHub, "", err), comparison: comparison, extraFine: left.ExtraFine}
 	}
 	if !errors.Is(err, store.ErrStagingLost) {
 		return ending{err: engine.NewFailure(engine.StageReconcile, engine.SideHub, "", err)}
@@ -120,7 +124,24 @@ func (a *attempt) compareMerged(ctx context.Context) ending {
 	}
 	defer connection.Close()
 	comparison, err := job.Reconcile(ctx)
-	return ending{err: err, comparison: comparison, fresh: true, extraFine: !job.CarryDeletes}
+	return ending{err: err, comparison: comparison, fresh: true, extraFine: !job.CarryDeletes || left.ExtraFine}
+}
+
+// afterMerge is what the transaction that merges leaves for the comparison, whichever node makes it.
+type afterMerge struct {
+	ExtraFine bool `json:"extra_fine"` // It carried no deletes, so that rows which only the store has are explained.
+}
+
+// merged reads what the merge of this run left.
+func (a *attempt) merged(ctx context.Context) (afterMerge, error) {
+	var left *afterMerge
+	if err := a.opt.DB.Pool.QueryRow(ctx, "SELECT checkpoint FROM run WHERE id = $1", a.run.ID).Scan(&left); err != nil {
+		return afterMerge{}, fmt.Errorf("reading what the merge left: %w", err)
+	}
+	if left == nil {
+		left = &afterMerge{}
+	}
+	return *left, nil
 }
 
 // job names the run, its resource and its lease for the store.
@@ -149,6 +170,13 @@ func (a *attempt) prepare(ctx context.Context) (*engine.Collect, *connectors.Con
 	if err != nil {
 		return nil, nil, engine.NewFailure(engine.StageRead, engine.SideHub, mount.Object, err)
 	}
+	task, err := loadTask(ctx, a.opt.DB.Pool, a.run.TaskID, "")
+	if err == nil && task.Mode == ModeIncremental && mount.WatermarkColumn == "" && a.run.Kind == RunCollect {
+		err = noWatermark()
+	}
+	if err != nil {
+		return nil, nil, engine.NewFailure(engine.StageRead, engine.SideHub, mount.Object, err)
+	}
 	zone, err := time.LoadLocation(DefaultTimeZone)
 	if err != nil {
 		return nil, nil, engine.NewFailure(engine.StageRead, engine.SideHub, mount.Object, err)
@@ -162,16 +190,35 @@ func (a *attempt) prepare(ctx context.Context) (*engine.Collect, *connectors.Con
 	aad := []byte(a.run.ResourceID.String())
 	c := &engine.Collect{
 		Store: a.opt.Store, Source: connection, Job: job, Object: mount.Object, Items: items, OrderColumn: mount.OrderColumn, Keep: keep, Filter: mount.RowFilter,
-		CarryDeletes: mount.DeleteRule == "missing", Resume: a.run.resume,
+		CarryDeletes: mount.DeleteRule != catalog.DeleteNone, Resume: a.run.resume,
 		// All rows of a run are judged by one day, that of its start, whichever attempt reads them.
 		AsOf:     a.run.StartedAt.In(zone),
 		Seal:     func(row []byte) ([]byte, error) { return a.opt.Keyring.Seal(sealReject, row, aad) },
 		Continue: a.proceed, Observe: a.observe, BeforeFence: a.merging, AfterFence: a.evidence,
 	}
+	changes(c, mount, task, a.run.Run, zone)
 	if a.run.ConfirmDeletes != nil {
 		c.MayDelete = *a.run.ConfirmDeletes
 	}
 	return c, connection, nil
+}
+
+// changes says how deletes arrive and, of an incremental task, how to read only what changed. A repair reads every row, because
+// whatever differs did so unnoticed.
+func changes(c *engine.Collect, mount catalog.Mount, task Task, run Run, zone *time.Location) {
+	if mount.DeleteRule == catalog.DeleteSoft {
+		c.SoftDelete = &engine.SoftDelete{Column: mount.Deletes.Column, Values: mount.Deletes.Values}
+	}
+	if task.Mode != ModeIncremental || run.Kind != RunCollect {
+		return
+	}
+	c.Incremental = &engine.Incremental{Column: mount.WatermarkColumn, Overlap: task.Settings.overlap(), Zone: zone, Full: run.Trigger == ByRepair}
+	switch mount.DeleteRule {
+	case catalog.DeleteMissing:
+		c.Incremental.SweepEvery = task.Settings.sweep()
+	case catalog.DeleteTable:
+		c.Incremental.DeleteTable = &engine.DeleteTable{Object: mount.Deletes.Object, Columns: mount.Deletes.KeyColumns, Column: mount.Deletes.WatermarkColumn}
+	}
 }
 
 // mapped pairs the items that are collected with the columns that feed them. Withheld items stay at the source.
@@ -319,9 +366,13 @@ func (a *attempt) merging(ctx context.Context, tx *db.Tx, r store.Result) error 
 	if err != nil {
 		return fmt.Errorf("encoding counts: %w", err)
 	}
+	left, err := json.Marshal(afterMerge{ExtraFine: r.NoDeletes})
+	if err != nil {
+		return fmt.Errorf("encoding what the comparison must know: %w", err)
+	}
 	tag, err := tx.Exec(ctx, `
-		UPDATE run SET state = 'reconciling', counts = $3, merged_at = clock_timestamp(), error = NULL
-		WHERE id = $1 AND token = $2 AND state = 'running'`, a.run.ID, a.run.lease.Token, counts)
+		UPDATE run SET state = 'reconciling', counts = $3, merged_at = clock_timestamp(), error = NULL, checkpoint = $4
+		WHERE id = $1 AND token = $2 AND state = 'running'`, a.run.ID, a.run.lease.Token, counts, left)
 	if err != nil {
 		return fmt.Errorf("moving the run: %w", err)
 	}

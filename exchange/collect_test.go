@@ -179,27 +179,50 @@ func TestDeleteGuardAndConfirm(t *testing.T) {
 	wantCode(t, err, fault.Conflict, "illegal_move")
 }
 
-// A source that changed its shape fails the run with stage, side and advice, and the last good data stay.
+// A source that changed its shape fails the run with stage, side and advice, and the last good data stay. Where an item lost its
+// column the mount is suspended with the reason, and feeds the entry again after it was checked and activated.
 func TestSchemaDrift(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	h.start(t, processOptions{})
 	h.sql(t, `INSERT INTO thing VALUES ('1', '330602', '甲', NULL, 1)`)
 	h.collected(t, store.Counts{Read: 1, Inserted: 1})
-	for _, drift := range []struct{ name, sql, code string }{
-		{"renamed column", `ALTER TABLE thing RENAME COLUMN title TO caption`, "source_column_missing"},
-		{"other type", `ALTER TABLE thing RENAME COLUMN caption TO title; ALTER TABLE thing ALTER COLUMN amount TYPE text`, "schema_changed"},
-		{"table gone", `ALTER TABLE thing RENAME TO other`, "source_object_missing"},
+	before, err := h.catalog.ActiveMount(h.ctx, h.resource.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, drift := range []struct {
+		name, sql, undo, code string
+		suspends              bool
+	}{
+		{"renamed column", `ALTER TABLE thing RENAME COLUMN title TO caption`, `ALTER TABLE thing RENAME COLUMN caption TO title`, "source_column_missing", true},
+		{"other type", `ALTER TABLE thing ALTER COLUMN amount TYPE text`, `ALTER TABLE thing ALTER COLUMN amount TYPE numeric(12,3) USING amount::numeric`, "schema_changed", true},
+		{"table gone", `ALTER TABLE thing RENAME TO other`, `ALTER TABLE other RENAME TO thing`, "source_object_missing", false},
 	} {
 		h.sql(t, drift.sql)
 		r := h.collect(t)
 		failed(t, r, engine.StageRead, engine.SideSource, drift.code)
-		if r.Attempt != 1 {
-			t.Errorf("%s: %d attempts", drift.name, r.Attempt)
+		if r.Attempt != 1 || r.Stage != engine.StageRead {
+			t.Errorf("%s: %d attempts, stage %q", drift.name, r.Attempt, r.Stage)
 		}
-	}
-	if diff := cmp.Diff(map[string]string{"1": "甲"}, h.titles(t)); diff != "" {
-		t.Errorf("rows (-want +got):\n%s", diff)
+		if diff := cmp.Diff(map[string]string{"1": "甲"}, h.titles(t)); diff != "" {
+			t.Errorf("rows (-want +got):\n%s", diff)
+		}
+		h.sql(t, drift.undo)
+		mount, err := h.catalog.Mount(h.ctx, h.operator, before.ID)
+		if err != nil || (mount.State == catalog.MountSuspended) != drift.suspends || drift.suspends && h.events(t, "mount.suspend", before.ID) == 0 {
+			t.Fatalf("%s: the mount is %s: %s, %v", drift.name, mount.State, mount.Note, err)
+		}
+		if drift.suspends {
+			failed(t, h.collect(t), engine.StageRead, engine.SideHub, "not_mounted")
+			if _, err = h.catalog.CheckMount(h.ctx, h.operator, before.ID, 0); err == nil {
+				_, err = h.catalog.ActivateMount(h.ctx, h.admin, before.ID, 0)
+			}
+			if err != nil {
+				t.Fatalf("%s: checking again: %v", drift.name, err)
+			}
+		}
+		h.collected(t, store.Counts{Read: 1, Unchanged: 1})
 	}
 }
 

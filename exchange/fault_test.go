@@ -144,6 +144,73 @@ func TestCancel(t *testing.T) {
 	wantCode(t, err, fault.Conflict, "illegal_move")
 }
 
+// A run is cancelled within two seconds wherever its statement is: writing a chunk, waiting for the head, or in the middle of a
+// merge. Nothing of it becomes visible, nothing stays staged, no session goes on, and the next run does the work.
+func TestCancelInsideAStatement(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	h.sql(t, `INSERT INTO thing VALUES ('1', '330602', '甲', NULL, 1)`)
+	h.start(t, processOptions{})
+	h.collected(t, store.Counts{Read: 1, Inserted: 1})
+	h.sql(t, `UPDATE thing SET title = '乙'`)
+	var table string
+	if err := h.db.Pool.QueryRow(h.ctx, "SELECT table_name FROM store.layout WHERE state = 'active'").Scan(&table); err != nil {
+		t.Fatal(err)
+	}
+	h.exec(t, "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN NEW; END $$")
+	for _, c := range []struct {
+		name  string
+		stage engine.Stage
+		begin func() (end func())
+	}{
+		{"writing a chunk", engine.StageRead, func() func() { return hold(t, h.db.Pool, "LOCK TABLE store.chunk IN EXCLUSIVE MODE") }},
+		{"waiting for the head", engine.StageMerge, func() func() { return h.holdMerge(t) }},
+		{"merging", engine.StageMerge, func() func() {
+			h.exec(t, "CREATE TRIGGER slow BEFORE UPDATE ON store."+table+" FOR EACH ROW EXECUTE FUNCTION slow()")
+			return func() { h.exec(t, "DROP TRIGGER slow ON store."+table) }
+		}},
+	} {
+		read := h.holdRead(t)
+		id := h.now(t)
+		h.reaches(t, id, engine.StageRead)
+		end := c.begin()
+		read()
+		await(t, "the statement to hang", func() bool { return h.busy(t) == 1 })
+		h.reaches(t, id, c.stage)
+		asked := time.Now()
+		if _, err := h.service.Cancel(h.ctx, h.operator, id); err != nil {
+			t.Fatal(err)
+		}
+		r := h.final(t, id)
+		if took := time.Since(asked); r.State != Cancelled || took > 2*time.Second || h.events(t, "run.cancel", id) == 0 {
+			t.Errorf("%s: %s after %s", c.name, r.State, took)
+		}
+		end()
+		await(t, "the end of the statement", func() bool { return h.busy(t) == 0 })
+		await(t, "the tidying", func() bool {
+			var left int
+			err := h.db.Pool.QueryRow(h.ctx, "SELECT (SELECT count(*) FROM store.staging) + (SELECT count(*) FROM store.chunk)").Scan(&left)
+			return err == nil && left == 0
+		})
+		if diff := cmp.Diff(map[string]string{"1": "甲"}, h.titles(t)); diff != "" {
+			t.Errorf("%s: rows (-want +got):\n%s", c.name, diff)
+		}
+	}
+	h.collected(t, store.Counts{Read: 1, Updated: 1})
+}
+
+// busy counts the hub's sessions that write or wait to.
+func (h *hub) busy(t *testing.T) int {
+	t.Helper()
+	var n int
+	err := h.db.Pool.QueryRow(h.ctx, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND application_name LIKE 'shuqiao%'
+		AND (wait_event_type = 'Lock' OR wait_event = 'PgSleep')`).Scan(&n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // The end of a run is written again until it succeeds, however long the database refuses it.
 func TestEndIsWrittenAgain(t *testing.T) {
 	t.Parallel()

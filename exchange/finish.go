@@ -7,9 +7,11 @@ import (
 	"fmt"
 
 	"github.com/shuqiao/shuqiao/audit"
+	"github.com/shuqiao/shuqiao/connectors"
 	"github.com/shuqiao/shuqiao/exchange/engine"
 	"github.com/shuqiao/shuqiao/exchange/store"
 	"github.com/shuqiao/shuqiao/internal/db"
+	"github.com/shuqiao/shuqiao/internal/fault"
 )
 
 // finish writes how the attempt ended, once: the run's row is locked, and a commit of its merge that is still under way is
@@ -22,6 +24,13 @@ func (a *attempt) finish(ctx context.Context, end ending) error {
 	defer cancel()
 	var final bool
 	err := a.opt.DB.InTx(ctx, func(tx *db.Tx) error {
+		final = false
+		if reason, ok := drifted(end.err); ok {
+			// The mount before the run, as everybody locks them. A mount that is no longer in use needs no stopping.
+			if err := a.opt.Catalog.SuspendMountTx(ctx, tx, a.hub, a.run.ResourceID, reason); err != nil && !fault.Is(err, fault.NotFound) {
+				return err
+			}
+		}
 		var token *int64
 		if err := tx.QueryRow(ctx, "SELECT token FROM run WHERE id = $1 FOR UPDATE", a.run.ID).Scan(&token); err != nil {
 			return fmt.Errorf("locking run: %w", err)
@@ -50,6 +59,16 @@ func (a *attempt) finish(ctx context.Context, end ending) error {
 		a.log.WarnContext(ctx, "dropping staged rows", "run", a.run.ID, "error", err)
 	}
 	return nil
+}
+
+// drifted reports whether the source no longer has the shape that its mount was checked against, and how. Such a mount is
+// suspended until somebody has looked at it: the last good data stay served, and no run tries again in vain.
+func drifted(err error) (reason string, ok bool) {
+	f, ok := errors.AsType[*engine.Failure](err)
+	if !ok || f.Side != engine.SideSource || f.Code != "schema_changed" && f.Code != connectors.CodeColumnMissing {
+		return "", false
+	}
+	return "a run found that the source has changed: " + f.Message, true
 }
 
 // end moves the locked run and reports whether it is over.
@@ -125,10 +144,10 @@ func (a *attempt) failed(ctx context.Context, tx *db.Tx, r Run, cause error) (fi
 	notBefore := tx.Now().Add(a.opt.RetryBase << r.Failures)
 	final = move.To.Final()
 	_, err = tx.Exec(ctx, `
-		UPDATE run SET state = $2, failures = $3, error = $4, not_before = CASE WHEN $5 THEN not_before ELSE $6 END,
+		UPDATE run SET state = $2, failures = $3, error = $4, stage = CASE WHEN stage = '' THEN $8 ELSE stage END, not_before = CASE WHEN $5 THEN not_before ELSE $6 END,
 			finished_at = CASE WHEN $5 THEN $7::timestamptz END, token = NULL,
 			node_id = CASE WHEN $5 THEN node_id END, incarnation = CASE WHEN $5 THEN incarnation END WHERE id = $1`,
-		r.ID, move.To, r.Failures, raw, final, notBefore, tx.Now())
+		r.ID, move.To, r.Failures, raw, final, notBefore, tx.Now(), f.Stage)
 	if err != nil {
 		return false, fmt.Errorf("ending an attempt: %w", err)
 	}

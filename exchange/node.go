@@ -52,6 +52,7 @@ type Node struct {
 	steady atomic.Pointer[time.Time] // Since when they have succeeded without a pause.
 	lost   chan struct{}
 	once   sync.Once
+	peers  atomic.Int64 // Nodes that serve the contract, as of the newest heartbeat.
 
 	mu      sync.Mutex
 	cancel  context.CancelFunc
@@ -217,6 +218,9 @@ func (n *Node) Fresh() bool {
 	return now.Sub(*last) <= limit && now.Round(0).Sub(last.Round(0)) <= limit
 }
 
+// Serving returns how many nodes serve the contract, this one among them where it does; at least 1. Rates are shared out by it.
+func (n *Node) Serving() int { return int(max(1, n.peers.Load())) }
+
 func (n *Node) beatEvery() time.Duration { return min(time.Second, n.opt.Silence/8) }
 
 // every calls do at once and then at each interval until ctx ends.
@@ -238,15 +242,20 @@ func (n *Node) beat(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, n.opt.Silence/2)
 	defer cancel()
 	sent := n.opt.Clock()
-	tag, err := n.pool.Exec(ctx, "UPDATE node SET seen_at = clock_timestamp(), policy_n = $3 WHERE node_id = $1 AND incarnation = $2",
-		n.id, n.opt.Incarnation, n.opt.PolicyN())
+	var mine, peers int64
+	err := n.pool.QueryRow(ctx, `
+		WITH mine AS (UPDATE node SET seen_at = clock_timestamp(), policy_n = $3 WHERE node_id = $1 AND incarnation = $2 RETURNING 1)
+		SELECT (SELECT count(*) FROM mine),
+			(SELECT count(*) FROM node WHERE role <> 'worker' AND seen_at > clock_timestamp() - make_interval(secs => $4))`,
+		n.id, n.opt.Incarnation, n.opt.PolicyN(), n.opt.Silence.Seconds()).Scan(&mine, &peers)
 	if err != nil {
 		if ctx.Err() == nil || !errors.Is(ctx.Err(), context.Canceled) {
 			n.log.WarnContext(ctx, "the heartbeat failed", "node", n.id, "error", err)
 		}
 		return
 	}
-	if tag.RowsAffected() == 0 {
+	n.peers.Store(peers)
+	if mine == 0 {
 		n.once.Do(func() {
 			n.log.ErrorContext(ctx, "another process has taken this node's id; this one stops working", "node", n.id)
 			close(n.lost)

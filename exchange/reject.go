@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,8 +19,56 @@ type RejectState string
 const (
 	RejectOpen      RejectState = "open"      // The newest run met it.
 	RejectCorrected RejectState = "corrected" // A later run did not meet it again.
-	RejectWaived    RejectState = "waived"    // Somebody decided that it need not be corrected.
+	RejectWaived    RejectState = "waived"    // Somebody decided that it need not be corrected. It stays so while the row is the same.
 )
+
+// RejectAction names one thing that happens to a rejected row.
+type RejectAction string
+
+// The actions on a rejected row.
+const (
+	RejectWaive   RejectAction = "waive"   // Somebody decides that it need not be corrected.
+	RejectCorrect RejectAction = "correct" // A run does not meet it any more.
+)
+
+// RejectMove is one allowed change of a rejected row's state.
+type RejectMove struct {
+	From   RejectState
+	Action RejectAction
+	To     RejectState
+}
+
+// rejectMoves is the life of a rejected row:
+//
+//	open ──waive──▶ waived
+//	  └──correct──▶ corrected ◀──correct──┘
+//
+// A row that is changed and still refused is another reject.
+var rejectMoves = []RejectMove{
+	{RejectOpen, RejectWaive, RejectWaived},
+	{RejectOpen, RejectCorrect, RejectCorrected},
+	{RejectWaived, RejectCorrect, RejectCorrected},
+}
+
+// RejectMoves returns the table of allowed moves, for pages and documentation.
+func RejectMoves() []RejectMove { return slices.Clone(rejectMoves) }
+
+// findRejectMove returns the move of an action from a state, or a Conflict fault "illegal_move".
+func findRejectMove(from RejectState, action RejectAction) (RejectMove, error) {
+	var allowed []string
+	for _, m := range rejectMoves {
+		if m.From != from {
+			continue
+		}
+		if m.Action == action {
+			return m, nil
+		}
+		if m.Action == RejectWaive {
+			allowed = append(allowed, string(m.Action))
+		}
+	}
+	return RejectMove{}, illegalMove("refused row", string(from), allowed)
+}
 
 // Reject is a row that was refused, for its provider to correct at the source.
 type Reject struct {
@@ -32,6 +81,7 @@ type Reject struct {
 	Reasons    []transform.Reason `json:"reasons"`
 	Held       bool               `json:"held"` // The last good row of that key is served meanwhile.
 	State      RejectState        `json:"state"`
+	Note       string             `json:"note,omitempty"` // Why it was waived.
 	CreatedAt  time.Time          `json:"created_at"`
 	ClosedAt   *time.Time         `json:"closed_at,omitempty"`
 }
@@ -48,6 +98,7 @@ type Reconciliation struct {
 	RunID       uuid.UUID    `json:"run_id"`
 	ResourceID  uuid.UUID    `json:"resource_id"`
 	Fresh       bool         `json:"fresh"` // With a read of its own, rather than with the run's own read.
+	Part        bool         `json:"part"`  // Of what a partial read brought, rather than of both ends as a whole.
 	Equal       bool         `json:"equal"`
 	SourceRows  int64        `json:"source_rows"` // Accepted rows read.
 	StoreRows   int64        `json:"store_rows"`  // Stored rows that are not held.
@@ -103,10 +154,13 @@ func maskKey(key string) string {
 type Freshness struct {
 	ArrivedAt   *time.Time `json:"arrived_at,omitempty"` // When the newest merge was committed; nil: nothing has arrived.
 	Seq         int64      `json:"seq"`
-	Rows        int64      `json:"rows"` // By the newest comparison, held ones included.
+	Rows        int64      `json:"rows"` // Held ones included.
 	Held        int64      `json:"held"`
 	RejectsOpen int64      `json:"rejects_open"`
-	Equal       *bool      `json:"equal,omitempty"` // Whether the newest comparison found both ends equal.
+	Equal       *bool      `json:"equal,omitempty"`     // Whether the newest comparison found both ends equal.
+	Deletes     Arrival    `json:"deletes,omitempty"`   // How deletes at the source arrive; not_carried: they do not.
+	Watermark   *string    `json:"watermark,omitempty"` // Of an incremental task: up to where it has read.
+	ReadAt      *time.Time `json:"read_at,omitempty"`   // When a run last read the source to its end and merged.
 }
 
 func decodeReasons(raw []byte) (out []transform.Reason, err error) {

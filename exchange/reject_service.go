@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -16,12 +18,12 @@ import (
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
 
-const rejectColumns = "j.id, j.resource_id, j.first_run, j.last_run, j.key, j.row_no, j.reasons, j.held, j.state, j.created_at, j.closed_at"
+const rejectColumns = "j.id, j.resource_id, j.first_run, j.last_run, j.key, j.row_no, j.reasons, j.held, j.state, j.note, j.created_at, j.closed_at"
 
 func scanReject(row pgx.Row) (Reject, error) {
 	var j Reject
 	var reasons []byte
-	err := row.Scan(&j.ID, &j.ResourceID, &j.FirstRun, &j.LastRun, &j.Key, &j.RowNo, &reasons, &j.Held, &j.State, &j.CreatedAt, &j.ClosedAt)
+	err := row.Scan(&j.ID, &j.ResourceID, &j.FirstRun, &j.LastRun, &j.Key, &j.RowNo, &reasons, &j.Held, &j.State, &j.Note, &j.CreatedAt, &j.ClosedAt)
 	if err != nil {
 		return Reject{}, err
 	}
@@ -109,6 +111,48 @@ func (s *Service) RejectedRow(ctx context.Context, p authz.Principal, id uuid.UU
 	return out, nil
 }
 
+// maxWaiver bounds the reason of a waiver, in characters.
+const maxWaiver = 500
+
+// WaiveReject says that a refused row need not be corrected; the reason is mandatory. The last good row stays held, and the
+// reject stays waived for as long as the source has the very same row.
+func (s *Service) WaiveReject(ctx context.Context, p authz.Principal, id uuid.UUID, reason string) (Reject, error) {
+	reason = strings.TrimSpace(reason)
+	j, err := scanReject(s.db.Pool.QueryRow(ctx, "SELECT "+rejectColumns+" FROM reject j WHERE j.id = $1", id))
+	if db.NoRows(err) {
+		return Reject{}, notFound("reject")
+	}
+	if err != nil {
+		return Reject{}, fmt.Errorf("reading reject: %w", err)
+	}
+	if _, err := s.check(ctx, p, authz.RejectWaive, j.ResourceID, "reject", id); err != nil {
+		return Reject{}, err
+	}
+	if reason == "" || utf8.RuneCountInString(reason) > maxWaiver || strings.ContainsRune(reason, 0) {
+		return Reject{}, fault.InvalidFields([]fault.Field{{Name: "reason", Code: "required", Message: fmt.Sprintf("say in up to %d characters why the row need not be corrected", maxWaiver)}})
+	}
+	err = s.db.InTx(ctx, func(tx *db.Tx) error {
+		move, err := findRejectMove(j.State, RejectWaive)
+		if err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, "UPDATE reject SET state = $3, note = $4, closed_by = $5, closed_at = $6 WHERE id = $1 AND state = $2", id, move.From, move.To, reason, p.ID, tx.Now())
+		if err != nil {
+			return fmt.Errorf("waiving a refused row: %w", err)
+		}
+		if tag.RowsAffected() == 0 {
+			return fault.New(fault.Conflict, "try_again", "a run has met this row meanwhile; read it again")
+		}
+		now := tx.Now()
+		j.State, j.Note, j.ClosedAt = move.To, reason, &now
+		return record(ctx, tx, p.Actor(), string(authz.RejectWaive), "reject", id.String(), map[string]any{"resource": j.ResourceID, "run": j.LastRun, "reason": reason})
+	})
+	if err != nil {
+		return Reject{}, err
+	}
+	return j, nil
+}
+
 // decodeRow reads a sealed row: an object of texts as the source gave them, or, of a duplicate key, of whatever the staged
 // values are in JSON.
 func decodeRow(raw []byte) (map[string]*string, error) {
@@ -137,7 +181,7 @@ type ReconciliationFilter struct {
 func scanReconciliation(row pgx.Row) (Reconciliation, error) {
 	var r Reconciliation
 	var source, stored, differences []byte
-	err := row.Scan(&r.ID, &r.RunID, &r.ResourceID, &r.Fresh, &r.Equal, &r.SourceRows, &r.StoreRows, &source, &stored, &r.Held, &r.Rejected,
+	err := row.Scan(&r.ID, &r.RunID, &r.ResourceID, &r.Fresh, &r.Part, &r.Equal, &r.SourceRows, &r.StoreRows, &source, &stored, &r.Held, &r.Rejected,
 		&r.Superseded, &r.Missing, &r.Extra, &r.Changed, &differences, &r.StoreSeq, &r.At)
 	if err != nil {
 		return Reconciliation{}, err
@@ -161,7 +205,7 @@ func (s *Service) Reconciliations(ctx context.Context, p authz.Principal, f Reco
 		return nil, "", err
 	}
 	found, err := collect(ctx, s.db.Pool, scanReconciliation, `
-		SELECT id, run_id, resource_id, fresh, equal, source_rows, store_rows, source_hash, store_hash, held, rejected, superseded, missing, extra,
+		SELECT id, run_id, resource_id, fresh, part, equal, source_rows, store_rows, source_hash, store_hash, held, rejected, superseded, missing, extra,
 			changed, differences, store_seq, at
 		FROM reconciliation WHERE resource_id = $1 AND ($2::uuid IS NULL OR run_id = $2) AND (NOT $3 OR (at, id) < ($4, $5))
 		ORDER BY at DESC, id DESC LIMIT $6`, f.ResourceID, f.RunID, more, at, id, page.Size()+1)
@@ -177,15 +221,24 @@ func (s *Service) Reconciliations(ctx context.Context, p authz.Principal, f Reco
 func (s *Service) Freshness(ctx context.Context, resource uuid.UUID) (Freshness, error) {
 	var f Freshness
 	var stored *int64
+	var mode *TaskMode
+	var settings *Settings
+	var rule string
 	err := s.db.Pool.QueryRow(ctx, `
 		SELECT (SELECT changed_at FROM store.store_head WHERE resource = $1), coalesce((SELECT seq FROM store.store_head WHERE resource = $1), 0),
-		       c.store_rows + c.held, coalesce(c.held, 0), c.equal, (SELECT count(*) FROM reject WHERE resource_id = $1 AND state = 'open')
-		FROM (VALUES (1)) one LEFT JOIN LATERAL (SELECT * FROM reconciliation WHERE resource_id = $1 ORDER BY at DESC LIMIT 1) c ON true`, resource).
-		Scan(&f.ArrivedAt, &f.Seq, &stored, &f.Held, &f.Equal, &f.RejectsOpen)
+		       coalesce((SELECT rows FROM store.store_head WHERE resource = $1), c.store_rows + c.held), coalesce(c.held, 0), c.equal,
+		       (SELECT count(*) FROM reject WHERE resource_id = $1 AND state = 'open'),
+		       t.mode, t.settings, coalesce((SELECT m.delete_rule FROM mount m WHERE m.resource_id = $1 AND m.state = 'active'), ''),
+		       (SELECT w.watermark FROM store.watermark w WHERE w.task = t.id AND t.mode = 'incremental'), (SELECT k.at FROM store.shuqiao_cursor k WHERE k.task = t.id)
+		FROM (VALUES (1)) one LEFT JOIN task t ON t.resource_id = $1 AND t.kind = 'collect' LEFT JOIN LATERAL (SELECT * FROM reconciliation WHERE resource_id = $1 ORDER BY at DESC LIMIT 1) c ON true`, resource).
+		Scan(&f.ArrivedAt, &f.Seq, &stored, &f.Held, &f.Equal, &f.RejectsOpen, &mode, &settings, &rule, &f.Watermark, &f.ReadAt)
 	if err != nil {
 		return Freshness{}, fmt.Errorf("reading how fresh resource %s is: %w", resource, err)
 	}
-	f.ArrivedAt = utc(f.ArrivedAt)
+	f.ArrivedAt, f.ReadAt = utc(f.ArrivedAt), utc(f.ReadAt)
+	if mode != nil && settings != nil {
+		f.Deletes = arrival(*mode, *settings, rule)
+	}
 	if stored != nil {
 		f.Rows = *stored
 	}

@@ -13,11 +13,14 @@ import (
 
 // Rows are read by explicit lists of columns, each beside the function that scans it.
 
-const taskColumns = "t.id, t.kind, t.resource_id, t.grant_id, t.mode, t.state, t.priority, t.row_version, t.created_by, t.created_at, t.updated_at"
+const taskColumns = `t.id, t.kind, t.resource_id, t.grant_id, t.mode, t.settings, t.state, t.priority, t.row_version, t.created_by, t.created_at, t.updated_at,
+	coalesce((SELECT m.delete_rule FROM mount m WHERE m.resource_id = t.resource_id AND m.state = 'active'), '')`
 
 func scanTask(row pgx.Row) (Task, error) {
 	var t Task
-	err := row.Scan(&t.ID, &t.Kind, &t.ResourceID, &t.GrantID, &t.Mode, &t.State, &t.Priority, &t.RowVersion, &t.CreatedBy, &t.CreatedAt, &t.UpdatedAt)
+	var rule string
+	err := row.Scan(&t.ID, &t.Kind, &t.ResourceID, &t.GrantID, &t.Mode, &t.Settings, &t.State, &t.Priority, &t.RowVersion, &t.CreatedBy, &t.CreatedAt, &t.UpdatedAt, &rule)
+	t.Deletes = arrival(t.Mode, t.Settings, rule)
 	t.CreatedAt, t.UpdatedAt = t.CreatedAt.UTC(), t.UpdatedAt.UTC()
 	return t, err
 }
@@ -93,9 +96,13 @@ func scanRun(row pgx.Row) (Run, error) {
 	return r, nil
 }
 
-// loadRun reads a run; lock is "" or "FOR UPDATE".
+// loadRun reads a run, wherever it lies; lock is "" or "FOR UPDATE". One in the history does not change any more, and is not
+// locked.
 func loadRun(ctx context.Context, q querier, id uuid.UUID, lock string) (Run, error) {
 	r, err := scanRun(q.QueryRow(ctx, "SELECT "+runColumns+" FROM run r WHERE r.id = $1 "+lock, id))
+	if db.NoRows(err) {
+		r, err = scanRun(q.QueryRow(ctx, "SELECT "+runColumns+" FROM run_history r WHERE r.id = $1", id))
+	}
 	if db.NoRows(err) {
 		return Run{}, notFound("run")
 	}

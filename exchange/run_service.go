@@ -131,7 +131,7 @@ func (s *Service) ConfirmDeletes(ctx context.Context, p authz.Principal, runID u
 		return Run{}, fmt.Errorf("reading how many deletes run %s was refused: %w", runID, err)
 	}
 	var newer bool
-	err = s.db.Pool.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM run WHERE task_id = $1 AND kind = 'collect' AND queued_at > $2 AND state IN ('succeeded', 'partial'))", r.TaskID, r.QueuedAt).Scan(&newer)
+	err = s.db.Pool.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM "+allRuns+" WHERE task_id = $1 AND kind = 'collect' AND queued_at > $2 AND state IN ('succeeded', 'partial'))", r.TaskID, r.QueuedAt).Scan(&newer)
 	if err != nil {
 		return Run{}, fmt.Errorf("looking for newer runs: %w", err)
 	}
@@ -212,7 +212,7 @@ func (s *Service) Runs(ctx context.Context, p authz.Principal, f RunFilter, page
 		return nil, "", err
 	}
 	found, err := collect(ctx, s.db.Pool, scanRun, `
-		SELECT `+runColumns+` FROM run r JOIN resource res ON res.id = r.resource_id
+		SELECT `+runColumns+` FROM `+allRuns+` JOIN resource res ON res.id = r.resource_id
 		WHERE ($1::uuid IS NULL OR res.provider_dept_id = $1) AND ($2::uuid IS NULL OR r.task_id = $2)
 		  AND ($3::uuid IS NULL OR r.resource_id = $3) AND ($4::text IS NULL OR r.state = $4) AND ($5::text IS NULL OR r.kind = $5)
 		  AND (NOT $6 OR (r.queued_at, r.id) < ($7, $8))

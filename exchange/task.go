@@ -46,7 +46,9 @@ type Task struct {
 	Kind       TaskKind   `json:"kind"`
 	ResourceID uuid.UUID  `json:"resource_id"`
 	GrantID    *uuid.UUID `json:"grant_id,omitempty"` // Of a delivery.
-	Mode       string     `json:"mode"`               // full: every row is read each time.
+	Mode       TaskMode   `json:"mode"`
+	Settings   Settings   `json:"settings"`
+	Deletes    Arrival    `json:"deletes,omitempty"` // How deletes arrive under the active mount; "" without one.
 	State      TaskState  `json:"state"`
 	Priority   int        `json:"priority"` // 1 is served first, 9 last.
 	RowVersion int64      `json:"row_version"`
@@ -59,6 +61,8 @@ type Task struct {
 type NewTask struct {
 	Kind       TaskKind  `json:"kind"`
 	ResourceID uuid.UUID `json:"resource_id"`
+	Mode       TaskMode  `json:"mode"` // "" means full.
+	Settings   Settings  `json:"settings"`
 	Priority   int       `json:"priority"`
 	Draft      bool      `json:"draft"` // Make it without enabling it.
 }
@@ -72,9 +76,7 @@ func (n NewTask) Validate() error {
 	if n.Kind != "" && n.Kind != Collect && n.Kind != Deliver {
 		fields = append(fields, fault.Field{Name: "kind", Code: "unknown", Message: "a task is of kind collect or deliver"})
 	}
-	if n.Priority < 0 || n.Priority > 9 {
-		fields = append(fields, fault.Field{Name: "priority", Code: "out_of_range", Message: "give a priority from 1 (first) to 9 (last)"})
-	}
+	fields = append(fields, checkTask(n.Mode, n.Settings, n.Priority)...)
 	return fault.InvalidFields(fields)
 }
 

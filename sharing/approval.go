@@ -18,6 +18,7 @@ import (
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/internal/db"
 	"github.com/shuqiao/shuqiao/internal/fault"
+	"github.com/shuqiao/shuqiao/internal/secret"
 )
 
 // ridPurpose names the sealed keys of _rid; the grant's id is bound to each.
@@ -211,13 +212,23 @@ func (c Conditions) narrowUse(f *findings, g *Grant, r Request, now time.Time) {
 	}
 }
 
-// create writes a grant with its key, evidence and policy entry, and names it in the request.
-func (s *Service) create(ctx context.Context, tx *db.Tx, p authz.Principal, r *Request, g Grant) error {
+// NewRidKey makes the key of a grant's _rid and seals it for the grant's row. A grant whose key changes needs another terms
+// version, since identities that consumers hold are others from then on.
+func NewRidKey(keyring *secret.Keyring, grant uuid.UUID) ([]byte, error) {
 	var key [32]byte
 	_, _ = rand.Read(key[:]) // Never fails: crypto/rand ends the process instead.
-	sealed, err := s.keyring.Seal(ridPurpose, key[:], g.ID[:])
+	sealed, err := keyring.Seal(ridPurpose, key[:], grant[:])
 	if err != nil {
-		return fmt.Errorf("sealing the key of a grant: %w", err)
+		return nil, fmt.Errorf("sealing the key of a grant: %w", err)
+	}
+	return sealed, nil
+}
+
+// create writes a grant with its key, evidence and policy entry, and names it in the request.
+func (s *Service) create(ctx context.Context, tx *db.Tx, p authz.Principal, r *Request, g Grant) error {
+	sealed, err := NewRidKey(s.keyring, g.ID)
+	if err != nil {
+		return err
 	}
 	if err := insertRow(ctx, tx, "sharing_grant", newGrantRow(g, sealed)); err != nil {
 		return err

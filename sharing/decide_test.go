@@ -3,7 +3,6 @@ package sharing_test
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -328,54 +327,6 @@ func TestRefusalsAreNoted(t *testing.T) {
 	}
 	if n := c.count(t, "SELECT count(*) FROM event WHERE action = 'data.pull' AND outcome = 'denied'"); n < 1 || n > 20 {
 		t.Errorf("got %d events for 50 refusals", n)
-	}
-}
-
-// The quota is never exceeded, whoever books at the same time; a booking that does not fit takes nothing, and each period
-// has its own count.
-func TestQuota(t *testing.T) {
-	t.Parallel()
-	c := newTown(t)
-	g := c.granted(t)
-	permit := must[sharing.Permit](t, "deciding")(c.decide(t))
-	wantCode(t, "more than the quota at once", c.svc.UseQuota(t.Context(), permit, 1001), fault.Exhausted, "quota_exhausted")
-	var booked atomic.Int64
-	var wg sync.WaitGroup
-	for i := range 8 {
-		wg.Go(func() {
-			for range 40 {
-				rows := int64(i + 1)
-				switch err := c.svc.UseQuota(t.Context(), permit, rows); {
-				case err == nil:
-					booked.Add(rows)
-				case fault.CodeOf(err) != "quota_exhausted":
-					t.Errorf("booking: %v", err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	used := c.count(t, "SELECT used FROM quota_use WHERE grant_id = $1", g.ID)
-	left := must[int64](t, "reading what is left")(c.svc.QuotaLeft(t.Context(), permit))
-	// All workers together want 1,440 rows; only fewer than one booking can stay unused.
-	if used != booked.Load() || used > 1000 || used <= 1000-8 || left != 1000-used {
-		t.Errorf("got %d used, %d booked, %d left of 1000", used, booked.Load(), left)
-	}
-	if left > 0 {
-		if err := c.svc.UseQuota(t.Context(), permit, left); err != nil {
-			t.Errorf("booking the rest: %v", err)
-		}
-	}
-	wantCode(t, "one more", c.svc.UseQuota(t.Context(), permit, 1), fault.Exhausted, "quota_exhausted")
-	daily := permit
-	daily.Grant.QuotaPeriod = "day"
-	if err := c.svc.UseQuota(t.Context(), daily, 1000); err != nil {
-		t.Errorf("another period: %v", err)
-	}
-	free := permit
-	free.Grant.Quota = 0
-	if left, err := c.svc.QuotaLeft(t.Context(), free); left != sharing.NoQuota || err != nil || c.svc.UseQuota(t.Context(), free, 1<<40) != nil {
-		t.Errorf("without a quota: got %d left, %v", left, err)
 	}
 }
 

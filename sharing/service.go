@@ -21,7 +21,8 @@ type Options struct {
 	Catalog  *catalog.Service
 	Keyring  *secret.Keyring // Seals the keys of _rid.
 	Calendar *calendar.Calendar
-	Cache    int // Pairs of client and resource remembered for decisions; 0 means 100,000.
+	Node     uuid.UUID // The process, under which quotas are reserved; zero makes one up.
+	Cache    int       // Pairs of client and resource remembered for decisions; 0 means 100,000.
 }
 
 // Service keeps requests and grants and decides calls. Its methods ask the enforcer first, do one transaction each and
@@ -36,6 +37,7 @@ type Service struct {
 	keyring  *secret.Keyring
 	calendar *calendar.Calendar
 	facts    *facts
+	blocks   *blocks
 }
 
 // New returns a service over the database of opt. It must be called before the enforcer's follower runs.
@@ -45,6 +47,7 @@ func New(opt Options) *Service {
 	}
 	s := &Service{
 		db: opt.DB, enforcer: opt.Enforcer, catalog: opt.Catalog, keyring: opt.Keyring, calendar: opt.Calendar,
+		blocks: newBlocks(opt.Node),
 	}
 	s.facts = newFacts(opt.DB, opt.Enforcer.Follower(), opt.Keyring, opt.Cache)
 	return s

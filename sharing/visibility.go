@@ -188,6 +188,8 @@ type GrantFilter struct {
 	Side       Side // ConsumerSide or ProviderSide: grants that p's department uses or gave.
 	ResourceID uuid.UUID
 	ClientID   uuid.UUID
+
+	SuspendedBy SuspendedBy // Suspended grants whose last suspension came from there.
 }
 
 // ListGrants returns grants that p may see, newest first, and the cursor of the next page ("" after the last).
@@ -198,21 +200,26 @@ func (s *Service) ListGrants(ctx context.Context, p authz.Principal, f GrantFilt
 	if err := knownSide(f.Side); err != nil {
 		return nil, "", err
 	}
+	side, err := f.SuspendedBy.side()
+	if err != nil {
+		return nil, "", err
+	}
 	all := s.enforcer.Allowed(p, authz.GrantRead, authz.Target{Kind: "grant"})
 	var before cursor
 	if _, err := page.After(&before.At, &before.ID); err != nil {
 		return nil, "", err
 	}
 	rows, err := loadGrantRows(ctx, s.db.Pool, `
-		SELECT * FROM sharing_grant
+		SELECT g.* FROM sharing_grant g
 		WHERE ($2 OR consumer_dept_id = $1 OR provider_dept_id = $1)
 			AND ($3 = '' OR state = $3)
 			AND ($4 = '' OR CASE $4 WHEN 'consumer' THEN consumer_dept_id ELSE provider_dept_id END = $1)
 			AND ($5::uuid IS NULL OR resource_id = $5) AND ($6::uuid IS NULL OR client_id = $6)
 			AND ($7::uuid IS NULL OR (created_at, id) < ($8, $7))
+			AND `+suspendedBySQL("$10::text")+`
 		ORDER BY created_at DESC, id DESC LIMIT $9`,
 		p.Department, all, string(f.State), string(f.Side), optional(f.ResourceID), optional(f.ClientID),
-		optional(before.ID), before.At, page.Size()+1)
+		optional(before.ID), before.At, page.Size()+1, string(side))
 	if err != nil {
 		return nil, "", err
 	}

@@ -99,6 +99,8 @@ type Column struct {
 type SourceSchema struct {
 	Columns []Column `json:"columns"`
 	Key     []string `json:"key"`
+
+	Unique [][]string `json:"unique,omitempty"` // Columns of every unique key, Key first.
 }
 
 // Describe returns columns and key of one object.
@@ -109,6 +111,11 @@ func (c *Client) Describe(ctx context.Context, source, object string) (SourceSch
 // CreateMount binds the items of a resource to an object of a source.
 func (c *Client) CreateMount(ctx context.Context, resource string, m MountInput, changes ...Change) (Mount, error) {
 	return fetch[Mount](ctx, c, http.MethodPost, "/resources/"+resource+"/mounts", m, changes...)
+}
+
+// Mounts lists the mounts of a resource, the newest first.
+func (c *Client) Mounts(ctx context.Context, resource string) (List[Mount], error) {
+	return fetch[List[Mount]](ctx, c, http.MethodGet, "/resources/"+resource+"/mounts", nil)
 }
 
 // CheckMount compares a mount with the live schema and submits it when nothing blocks.
@@ -124,6 +131,16 @@ func (c *Client) ActivateMount(ctx context.Context, mount string, changes ...Cha
 // CreateTask makes a task.
 func (c *Client) CreateTask(ctx context.Context, t NewTask, changes ...Change) (Task, error) {
 	return fetch[Task](ctx, c, http.MethodPost, "/tasks", t, changes...)
+}
+
+// EditTask changes what a task reads and how urgent it is.
+func (c *Client) EditTask(ctx context.Context, task string, in TaskInput, changes ...Change) (Task, error) {
+	return fetch[Task](ctx, c, http.MethodPut, "/tasks/"+task, in, changes...)
+}
+
+// WaiveReject says that a refused row need not be corrected.
+func (c *Client) WaiveReject(ctx context.Context, reject, reason string, changes ...Change) (Reject, error) {
+	return fetch[Reject](ctx, c, http.MethodPost, "/rejects/"+reject+"/waive", map[string]string{"reason": reason}, changes...)
 }
 
 // RunNow queues a collect.

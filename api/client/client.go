@@ -21,9 +21,10 @@ import (
 // Client calls one hub on behalf of one person or consuming system. It is safe for concurrent use. The zero value of every
 // field but Base is useful.
 type Client struct {
-	Base  string       // Ends in /api/v1.
-	Token string       // A session token, or <key id>.<secret>.
-	HTTP  *http.Client // nil means one with a time limit of a minute per call, which does not hold for streams.
+	Base   string       // Ends in /api/v1.
+	Token  string       // A session token, or <key id>.<secret>.
+	Signer *Signer      // Signs every request instead of Token; nil for none.
+	HTTP   *http.Client // nil means one with a time limit of a minute per call, which does not hold for streams.
 }
 
 // New returns a client of the hub whose contract is at base, ending in /api/v1. token may be "".
@@ -33,6 +34,13 @@ func New(base, token string) *Client {
 
 // As returns a client of the same hub with other credentials.
 func (c *Client) As(token string) *Client { return &Client{Base: c.Base, Token: token, HTTP: c.HTTP} }
+
+// Signing returns a client of the same hub that signs its requests.
+func (c *Client) Signing(s *Signer) *Client {
+	signing := *c
+	signing.Token, signing.Signer = "", s
+	return &signing
+}
 
 // Problem is the hub's answer when it is not a success (RFC 9457).
 type Problem struct {
@@ -131,9 +139,10 @@ func (c *Client) exchange(ctx context.Context, method, path string, body any, op
 
 func (c *Client) send(ctx context.Context, method, path string, body any, options ...func(*http.Request)) (*http.Response, error) {
 	var reader io.Reader
+	var raw []byte
 	if body != nil {
-		raw, err := json.Marshal(body)
-		if err != nil {
+		var err error
+		if raw, err = json.Marshal(body); err != nil {
 			return nil, fmt.Errorf("encoding the body of %s %s: %w", method, path, err)
 		}
 		reader = bytes.NewReader(raw)
@@ -150,6 +159,11 @@ func (c *Client) send(ctx context.Context, method, path string, body any, option
 	}
 	for _, option := range options {
 		option(req)
+	}
+	if c.Signer != nil {
+		if err := c.Signer.Sign(req, raw); err != nil {
+			return nil, err
+		}
 	}
 	doer := c.HTTP
 	if doer == nil {

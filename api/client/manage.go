@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 )
 
@@ -116,6 +117,47 @@ func (c *Client) IssueKey(ctx context.Context, client string, expiresAt time.Tim
 		body["expires_at"] = expiresAt
 	}
 	return fetch[IssuedKey](ctx, c, http.MethodPost, "/clients/"+client+"/keys", body)
+}
+
+// KeyRequest is a key to issue. Zero fields leave the choice to the hub: a bearer key, for a year, with 30 days in which the key that
+// is replaced works on.
+type KeyRequest struct {
+	Kind         string     `json:"kind,omitempty"` // bearer, hmac
+	ExpiresAt    *time.Time `json:"expires_at,omitempty"`
+	OverlapHours *int       `json:"overlap_hours,omitempty"`
+}
+
+// ReplaceKey makes a key of a client; the live key it has, if any, ends after the overlap.
+func (c *Client) ReplaceKey(ctx context.Context, client string, n KeyRequest) (IssuedKey, error) {
+	return fetch[IssuedKey](ctx, c, http.MethodPost, "/clients/"+client+"/keys", n)
+}
+
+// Keys lists a client's keys, newest first.
+func (c *Client) Keys(ctx context.Context, client string) ([]Key, error) {
+	return All[Key](ctx, c, "/clients/"+client+"/keys")
+}
+
+// ExpiringKeys lists live keys that end within a number of days, the earliest end first.
+func (c *Client) ExpiringKeys(ctx context.Context, days int) ([]ExpiringKey, error) {
+	return All[ExpiringKey](ctx, c, "/keys?expiring_within="+strconv.Itoa(days)+"d")
+}
+
+// ConsumingSystemChange changes a client. Nil fields stay as they are.
+type ConsumingSystemChange struct {
+	Name            *string   `json:"name,omitempty"`
+	AllowedNetworks *[]string `json:"allowed_networks,omitempty"`
+	SignedOnly      *bool     `json:"signed_only,omitempty"`
+	Certificates    *[]string `json:"certificates,omitempty"` // SHA-256 of public keys in hexadecimal.
+}
+
+// ChangeConsumingSystem changes a client's name, or from where and how it may call.
+func (c *Client) ChangeConsumingSystem(ctx context.Context, client string, change ConsumingSystemChange, changes ...Change) (ConsumingSystem, error) {
+	return fetch[ConsumingSystem](ctx, c, http.MethodPut, "/clients/"+client, change, changes...)
+}
+
+// MoveConsumingSystem disables a client, so that all its keys are refused, or enables it again. move is "disable" or "enable".
+func (c *Client) MoveConsumingSystem(ctx context.Context, client, move string, changes ...Change) (ConsumingSystem, error) {
+	return fetch[ConsumingSystem](ctx, c, http.MethodPost, "/clients/"+client+"/"+move, nil, changes...)
 }
 
 // RevokeKey ends a key for good.

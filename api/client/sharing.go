@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"net/http"
+	"net/url"
 )
 
 // CreateRequest drafts a sharing request.
@@ -61,4 +62,18 @@ func (c *Client) Resume(ctx context.Context, id, why string, changes ...Change) 
 // Terminate ends a grant for good.
 func (c *Client) Terminate(ctx context.Context, id, why string, filing Filing, changes ...Change) (Grant, error) {
 	return fetch[Grant](ctx, c, http.MethodPost, "/grants/"+id+"/terminate", map[string]any{"reason": why, "filing": filing}, changes...)
+}
+
+// GrantsSuspendedBy lists the suspended grants whose last suspension came from "provider", "authority" or "restore".
+func (c *Client) GrantsSuspendedBy(ctx context.Context, origin string) ([]Grant, error) {
+	return All[Grant](ctx, c, "/grants?suspended_by="+url.QueryEscape(origin))
+}
+
+// ConfirmRestored resumes the grants that a restore suspended, 200 at a time: only those of ids, or all without.
+func (c *Client) ConfirmRestored(ctx context.Context, why string, ids ...string) (Confirmation, error) {
+	body := map[string]any{"reason": why}
+	if len(ids) > 0 {
+		body["grant_ids"] = ids
+	}
+	return fetch[Confirmation](ctx, c, http.MethodPost, "/grants/confirm-restored", body)
 }

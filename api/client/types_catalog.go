@@ -248,14 +248,24 @@ type Mount struct {
 	RowFilter       json.RawMessage `json:"row_filter,omitempty"` // Rows outside do not count as present.
 	OrderColumn     string          `json:"order_column"`         // Decides among rows with one key; the last wins.
 	WatermarkColumn string          `json:"watermark_column"`
-	DeleteRule      string          `json:"delete_rule"` // "missing": a key absent from a full read is deleted; "none".
-	Schema          SourceSchema    `json:"schema"`      // Of the object, as found by the last check; empty before.
+	DeleteRule      string          `json:"delete_rule"`       // missing, soft_delete, delete_table or none: how deletes arrive.
+	Deletes         *MountDeletes   `json:"deletes,omitempty"` // Where the source notes them; of soft_delete and delete_table.
+	Schema          SourceSchema    `json:"schema"`            // Of the object, as found by the last check; empty before.
 	State           string          `json:"state"`
 	Note            string          `json:"note"` // Why it is where it is, for people.
 	RowVersion      int64           `json:"row_version"`
 	CreatedBy       string          `json:"created_by,omitempty"`
 	CreatedAt       time.Time       `json:"created_at"`
 	UpdatedAt       time.Time       `json:"updated_at"`
+}
+
+// MountDeletes is where a source notes deletes: a column of the mounted object, or a table of deleted keys.
+type MountDeletes struct {
+	Column          string   `json:"column,omitempty"`
+	Values          []string `json:"values,omitempty"` // None: every value but NULL means deleted.
+	Object          string   `json:"object,omitempty"`
+	KeyColumns      []string `json:"key_columns,omitempty"` // In item-number order.
+	WatermarkColumn string   `json:"watermark_column,omitempty"`
 }
 
 // MountColumn feeds one item from one column. Column "" says that the source does not hold the item: Reason then says
@@ -276,7 +286,8 @@ type MountInput struct {
 	RowFilter       json.RawMessage `json:"row_filter,omitempty"` // A row filter over items; null for all rows.
 	OrderColumn     string          `json:"order_column"`
 	WatermarkColumn string          `json:"watermark_column"`
-	DeleteRule      string          `json:"delete_rule"` // missing or none; "" means missing.
+	DeleteRule      string          `json:"delete_rule"` // missing, soft_delete, delete_table or none; "" means missing.
+	Deletes         *MountDeletes   `json:"deletes,omitempty"`
 }
 
 // MountReport is what a check found. The mount is submitted when nothing blocks it.

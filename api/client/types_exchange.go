@@ -7,25 +7,42 @@ import (
 
 // NewTask is what a caller states about a new task. Kind "" means Collect, Priority 0 means 5.
 type NewTask struct {
-	Kind       string `json:"kind"`
-	ResourceID string `json:"resource_id,omitempty"`
-	Priority   int    `json:"priority"`
-	Draft      bool   `json:"draft"` // Make it without enabling it.
+	Kind       string       `json:"kind"`
+	ResourceID string       `json:"resource_id,omitempty"`
+	Mode       string       `json:"mode"` // full or incremental; "" means full.
+	Settings   TaskSettings `json:"settings"`
+	Priority   int          `json:"priority"`
+	Draft      bool         `json:"draft"` // Make it without enabling it.
+}
+
+// TaskSettings adjust an incremental task.
+type TaskSettings struct {
+	OverlapSeconds int64 `json:"overlap_seconds"` // 0 for ten minutes.
+	SweepSeconds   int64 `json:"sweep_seconds"`   // 0 for daily, -1 for never.
+}
+
+// TaskInput is what people may change about a task.
+type TaskInput struct {
+	Mode     string       `json:"mode"`
+	Settings TaskSettings `json:"settings"`
+	Priority int          `json:"priority"` // 0 means 5.
 }
 
 // Task is what the engine does again and again: collect a resource.
 type Task struct {
-	ID         string    `json:"id,omitempty"`
-	Kind       string    `json:"kind"`
-	ResourceID string    `json:"resource_id,omitempty"`
-	GrantID    *string   `json:"grant_id,omitempty"` // Of a delivery.
-	Mode       string    `json:"mode"`               // full: every row is read each time.
-	State      string    `json:"state"`
-	Priority   int       `json:"priority"` // 1 is served first, 9 last.
-	RowVersion int64     `json:"row_version"`
-	CreatedBy  string    `json:"created_by,omitempty"`
-	CreatedAt  time.Time `json:"created_at"`
-	UpdatedAt  time.Time `json:"updated_at"`
+	ID         string       `json:"id,omitempty"`
+	Kind       string       `json:"kind"`
+	ResourceID string       `json:"resource_id,omitempty"`
+	GrantID    *string      `json:"grant_id,omitempty"` // Of a delivery.
+	Mode       string       `json:"mode"`               // full: every row is read each time; incremental: what changed.
+	Settings   TaskSettings `json:"settings"`
+	Deletes    string       `json:"deletes,omitempty"` // How deletes arrive: read, sweep, soft_delete, delete_table, not_carried.
+	State      string       `json:"state"`
+	Priority   int          `json:"priority"` // 1 is served first, 9 last.
+	RowVersion int64        `json:"row_version"`
+	CreatedBy  string       `json:"created_by,omitempty"`
+	CreatedAt  time.Time    `json:"created_at"`
+	UpdatedAt  time.Time    `json:"updated_at"`
 }
 
 // NewSchedule is what a caller states about a schedule. Empty fields take the defaults: Asia/Shanghai, skip, run_once.
@@ -106,6 +123,7 @@ type Reject struct {
 	Reasons    []Reason   `json:"reasons"`
 	Held       bool       `json:"held"` // The last good row of that key is served meanwhile.
 	State      string     `json:"state"`
+	Note       string     `json:"note,omitempty"` // Why it was waived.
 	CreatedAt  time.Time  `json:"created_at"`
 	ClosedAt   *time.Time `json:"closed_at,omitempty"`
 }
@@ -128,6 +146,7 @@ type Reconciliation struct {
 	RunID       string       `json:"run_id,omitempty"`
 	ResourceID  string       `json:"resource_id,omitempty"`
 	Fresh       bool         `json:"fresh"` // With a read of its own, rather than with the run's own read.
+	Part        bool         `json:"part"`  // Of what a partial read brought, rather than of both ends as a whole.
 	Equal       bool         `json:"equal"`
 	SourceRows  int64        `json:"source_rows"` // Accepted rows read.
 	StoreRows   int64        `json:"store_rows"`  // Stored rows that are not held.
@@ -148,10 +167,13 @@ type Reconciliation struct {
 type Freshness struct {
 	ArrivedAt   *time.Time `json:"arrived_at,omitempty"` // When the newest merge was committed; nil: nothing has arrived.
 	Seq         int64      `json:"seq"`
-	Rows        int64      `json:"rows"` // By the newest comparison, held ones included.
+	Rows        int64      `json:"rows"` // Held ones included.
 	Held        int64      `json:"held"`
 	RejectsOpen int64      `json:"rejects_open"`
-	Equal       *bool      `json:"equal,omitempty"` // Whether the newest comparison found both ends equal.
+	Equal       *bool      `json:"equal,omitempty"`     // Whether the newest comparison found both ends equal.
+	Deletes     string     `json:"deletes,omitempty"`   // How deletes at the source arrive; not_carried: they do not.
+	Watermark   *string    `json:"watermark,omitempty"` // Of an incremental task: up to where it has read.
+	ReadAt      *time.Time `json:"read_at,omitempty"`   // When a run last read the source to its end and merged.
 }
 
 // Counts is what a run did. Read = Inserted + Updated + Unchanged + Rejected + Superseded + Filtered; Deleted and Held

@@ -24,6 +24,8 @@ type ConsumingSystem struct {
 	DepartmentID    string    `json:"department_id,omitempty"`
 	Name            string    `json:"name"`
 	AllowedNetworks []string  `json:"allowed_networks"` // CIDR prefixes or addresses; empty means any.
+	SignedOnly      bool      `json:"signed_only"`      // Bearer keys are refused.
+	Certificates    []string  `json:"certificates"`     // SHA-256 of public keys in hexadecimal; empty means that none is needed.
 	State           string    `json:"state"`
 	RowVersion      int64     `json:"row_version"`
 	CreatedAt       time.Time `json:"created_at"`
@@ -34,8 +36,16 @@ type ConsumingSystem struct {
 type Key struct {
 	ID         string     `json:"key_id"` // Starts with sqk_.
 	ClientID   string     `json:"client_id,omitempty"`
+	Kind       string     `json:"kind"` // bearer, hmac
 	CreatedAt  time.Time  `json:"created_at"`
 	ExpiresAt  time.Time  `json:"expires_at"`
 	RevokedAt  *time.Time `json:"revoked_at,omitempty"`
 	LastUsedAt *time.Time `json:"last_used_at,omitempty"` // To the minute.
+}
+
+// ExpiringKey is a live key with whose it is.
+type ExpiringKey struct {
+	Key
+	ClientName   string `json:"client_name"`
+	DepartmentID string `json:"department_id,omitempty"`
 }

@@ -146,3 +146,9 @@ type TodoList struct {
 	Count    int64     `json:"count"`
 	Requests []Request `json:"requests"` // At most 20.
 }
+
+// Confirmation is what a confirmation of restored grants did.
+type Confirmation struct {
+	Confirmed int   `json:"confirmed"`
+	Left      int64 `json:"left"` // How many still wait.
+}

@@ -21,6 +21,8 @@ type Client struct {
 	DepartmentID    uuid.UUID `json:"department_id"`
 	Name            string    `json:"name"`
 	AllowedNetworks []string  `json:"allowed_networks"` // CIDR prefixes or addresses; empty means any.
+	SignedOnly      bool      `json:"signed_only"`      // Bearer keys are refused.
+	Certificates    []string  `json:"certificates"`     // SHA-256 of public keys in hexadecimal; empty means that none is needed.
 	State           State     `json:"state"`
 	RowVersion      int64     `json:"row_version"`
 	CreatedAt       time.Time `json:"created_at"`
@@ -32,12 +34,16 @@ type NewClient struct {
 	DepartmentID    uuid.UUID
 	Name            string
 	AllowedNetworks []string
+	SignedOnly      bool
+	Certificates    []string
 }
 
 // ClientChange is an edit of a client. A nil field is left as it is.
 type ClientChange struct {
 	Name            *string
 	AllowedNetworks *[]string
+	SignedOnly      *bool
+	Certificates    *[]string
 }
 
 // ClientFilter narrows Clients. A nil field does not narrow.
@@ -92,7 +98,8 @@ func (s *Service) CreateClient(ctx context.Context, p authz.Principal, n NewClie
 	}
 	name := strings.TrimSpace(n.Name)
 	allowed, wrong := networks(n.AllowedNetworks)
-	if err := fault.InvalidFields(append(nameFields(name), wrong...)); err != nil {
+	pinned, bad := certificates(n.Certificates)
+	if err := fault.InvalidFields(append(append(nameFields(name), wrong...), bad...)); err != nil {
 		return Client{}, err
 	}
 	var c Client
@@ -102,13 +109,17 @@ func (s *Service) CreateClient(ctx context.Context, p authz.Principal, n NewClie
 			return err
 		}
 		c, err = one[Client](ctx, tx, `
-			INSERT INTO client (id, department_id, name, allowed_networks, state, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, 'active', $5, $5) RETURNING `+clientColumns, db.NewID(), n.DepartmentID, name, allowed, tx.Now())
+			INSERT INTO client (id, department_id, name, allowed_networks, signed_only, certificates, state, created_at, updated_at)
+			VALUES ($1, $2, $3, $4, $5, $6, 'active', $7, $7) RETURNING `+clientColumns,
+			db.NewID(), n.DepartmentID, name, allowed, n.SignedOnly, pinned, tx.Now())
 		if err != nil {
 			return clientError(err)
 		}
 		return record(ctx, tx, p.Actor(), authz.ClientWrite, authz.KindClient, c.ID.String(),
-			map[string]any{"change": "create", "department": c.DepartmentID, "allowed_networks": c.AllowedNetworks})
+			map[string]any{
+				"change": "create", "department": c.DepartmentID, "allowed_networks": c.AllowedNetworks,
+				"signed_only": c.SignedOnly, "certificates": c.Certificates,
+			})
 	})
 	return c, err
 }
@@ -157,7 +168,7 @@ func (s *Service) Clients(ctx context.Context, p authz.Principal, f ClientFilter
 	return clients, next, nil
 }
 
-// UpdateClient changes a client's name or networks. It needs client.write for its department.
+// UpdateClient changes a client's name, or from where and how it may call. It needs client.write for its department.
 func (s *Service) UpdateClient(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, change ClientChange) (Client, error) {
 	return s.changeClient(ctx, p, id, ifMatch, func(tx *db.Tx, c Client) (map[string]any, error) {
 		var wrong []fault.Field
@@ -169,11 +180,21 @@ func (s *Service) UpdateClient(ctx context.Context, p authz.Principal, id uuid.U
 			allowed, bad := networks(*change.AllowedNetworks)
 			c.AllowedNetworks, wrong = allowed, append(wrong, bad...)
 		}
+		if change.SignedOnly != nil {
+			c.SignedOnly = *change.SignedOnly
+		}
+		if change.Certificates != nil {
+			pinned, bad := certificates(*change.Certificates)
+			c.Certificates, wrong = pinned, append(wrong, bad...)
+		}
 		if err := fault.InvalidFields(wrong); err != nil {
 			return nil, err
 		}
-		_, err := tx.Exec(ctx, "UPDATE client SET name = $2, allowed_networks = $3 WHERE id = $1", c.ID, c.Name, c.AllowedNetworks)
-		return map[string]any{"change": "update", "allowed_networks": c.AllowedNetworks}, clientError(err)
+		_, err := tx.Exec(ctx, "UPDATE client SET name = $2, allowed_networks = $3, signed_only = $4, certificates = $5 WHERE id = $1",
+			c.ID, c.Name, c.AllowedNetworks, c.SignedOnly, c.Certificates)
+		return map[string]any{
+			"change": "update", "allowed_networks": c.AllowedNetworks, "signed_only": c.SignedOnly, "certificates": c.Certificates,
+		}, clientError(err)
 	})
 }
 

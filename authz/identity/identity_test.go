@@ -25,6 +25,7 @@ type testHub struct {
 	*authztest.Node
 	*identity.Service
 	url          string
+	keys         string // The folder of the key file that all nodes share.
 	first        identity.SetupResult
 	water, roads uuid.UUID
 }
@@ -43,9 +44,19 @@ func passwords() *secret.Passwords {
 	return secret.NewPasswords(secret.PasswordParams{MemoryKiB: 64, Time: 1, Parallelism: 1, Concurrent: 4})
 }
 
-// serve starts a further node with identity over the same database.
+// serve starts a node with identity over a database.
 func serve(t *testing.T, url string) (*authztest.Node, *identity.Service) {
 	t.Helper()
+	return serveWith(t, url, t.TempDir())
+}
+
+// serveWith starts a further node with identity over the same database and the same key file.
+func serveWith(t *testing.T, url, keys string) (*authztest.Node, *identity.Service) {
+	t.Helper()
+	keyring, err := secret.OpenKeyring(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
 	d := authztest.OpenURL(t, url)
 	f, err := authz.NewFollower(t.Context(), authz.FollowerOptions{DB: d})
 	if err != nil {
@@ -55,7 +66,7 @@ func serve(t *testing.T, url string) (*authztest.Node, *identity.Service) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := identity.New(identity.Options{DB: d, Enforcer: e, Passwords: passwords()})
+	s := identity.New(identity.Options{DB: d, Enforcer: e, Passwords: passwords(), Keyring: keyring})
 	return authztest.Run(t, d, f, e), s
 }
 
@@ -72,8 +83,8 @@ func setupRequest() identity.SetupRequest {
 
 func start(t *testing.T) *testHub {
 	t.Helper()
-	h := &testHub{url: pgtest.URL(t)}
-	h.Node, h.Service = serve(t, h.url)
+	h := &testHub{url: pgtest.URL(t), keys: t.TempDir()}
+	h.Node, h.Service = serveWith(t, h.url, h.keys)
 	var err error
 	if h.first, err = h.Setup(t.Context(), setupRequest()); err != nil {
 		t.Fatalf("setting up: %v", err)
@@ -119,7 +130,7 @@ func (h *testHub) client(t *testing.T, department uuid.UUID, networks ...string)
 	if err != nil {
 		t.Fatalf("creating a client: %v", err)
 	}
-	k, text, err := h.IssueKey(t.Context(), h.admin(department), c.ID, time.Time{})
+	k, text, err := h.IssueKey(t.Context(), h.admin(department), c.ID, identity.NewKey{})
 	if err != nil {
 		t.Fatalf("issuing a key: %v", err)
 	}

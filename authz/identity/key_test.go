@@ -70,10 +70,10 @@ func TestKeyExpires(t *testing.T) {
 	h := start(t)
 	c, _, _ := h.client(t, h.water)
 	for _, at := range []time.Time{time.Now().Add(-time.Minute), time.Now().Add(identity.MaxKeyAge + time.Hour)} {
-		_, _, err := h.IssueKey(t.Context(), h.admin(h.water), c.ID, at)
+		_, _, err := h.IssueKey(t.Context(), h.admin(h.water), c.ID, identity.NewKey{ExpiresAt: at})
 		wantCode(t, "a period out of range", err, "invalid")
 	}
-	key, text, err := h.IssueKey(t.Context(), h.admin(h.water), c.ID, time.Now().Add(1500*time.Millisecond))
+	key, text, err := h.IssueKey(t.Context(), h.admin(h.water), c.ID, identity.NewKey{ExpiresAt: time.Now().Add(1500 * time.Millisecond)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestClients(t *testing.T) {
 		_, err := h.Authenticate(t.Context(), bearer, home)
 		return fault.CodeOf(err) == "unauthenticated"
 	})
-	_, _, err = h.IssueKey(t.Context(), h.admin(h.water), c.ID, time.Time{})
+	_, _, err = h.IssueKey(t.Context(), h.admin(h.water), c.ID, identity.NewKey{})
 	wantCode(t, "a key for a disabled client", err, "client_disabled")
 	_, err = h.DisableClient(t.Context(), h.admin(h.water), c.ID, 0)
 	wantCode(t, "disabling twice", err, "illegal_move")
@@ -160,10 +160,10 @@ func TestClients(t *testing.T) {
 	_, err = h.Authenticate(t.Context(), bearer, home)
 	wantCode(t, "after enabling", err, "")
 	for err == nil {
-		_, _, err = h.IssueKey(t.Context(), h.admin(h.water), c.ID, time.Time{})
+		_, _, err = h.IssueKey(t.Context(), h.admin(h.water), c.ID, identity.NewKey{})
 	}
 	wantCode(t, "too many keys", err, "too_many_keys")
-	if got := h.count(t, "SELECT count(*) FROM client_key WHERE client_id = $1", c.ID); got != 10 {
+	if got := h.count(t, "SELECT count(*) FROM client_key WHERE client_id = $1", c.ID); got != 2 {
 		t.Errorf("%d keys", got)
 	}
 	err = h.DB.InTx(t.Context(), func(tx *db.Tx) error {

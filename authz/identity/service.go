@@ -19,6 +19,7 @@ type Options struct {
 	DB        *db.DB
 	Enforcer  *authz.Enforcer   // Its follower must not be running yet: the service subscribes to it.
 	Passwords *secret.Passwords // nil means the default costs.
+	Keyring   *secret.Keyring   // Seals the secrets of signing keys; nil where there are none to issue or use.
 	Log       *slog.Logger      // nil means slog.Default.
 
 	Idle        time.Duration // A session unused for so long has ended; 30 minutes.

@@ -16,8 +16,8 @@ import (
 // Columns in the order of the fields of what they are read into.
 const (
 	userColumns   = "id, username, display_name, department_id, roles, state, locked_until, row_version, created_at, updated_at"
-	clientColumns = "id, department_id, name, allowed_networks, state, row_version, created_at, updated_at"
-	keyColumns    = "key_id, client_id, created_at, expires_at, revoked_at, last_used_at"
+	clientColumns = "id, department_id, name, allowed_networks, signed_only, certificates, state, row_version, created_at, updated_at"
+	keyColumns    = "key_id, client_id, kind, created_at, expires_at, revoked_at, last_used_at"
 )
 
 // querier is what reading needs: a pool or a transaction.

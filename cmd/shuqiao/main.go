@@ -33,6 +33,11 @@ type commands struct {
 	Audit   auditCommand   `cmd:"" help:"Check the evidence."`
 	Doctor  doctorCommand  `cmd:"" help:"Look at this machine and the database: what is wrong, why, and how it is mended."`
 	Config  configCommand  `cmd:"" help:"Print the settings in force, or a sample of all."`
+	Backup  backupCommand  `cmd:"" help:"Write the hub into one encrypted file."`
+	Restore restoreCommand `cmd:"" help:"Put a hub back from a backup, into an empty data folder."`
+
+	RestoreMark restoreMarkCommand `cmd:"" name:"restore-mark" help:"Say that the database was restored by other means: cursors begin anew, grants wait for confirmation."`
+
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

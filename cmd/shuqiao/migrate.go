@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/shuqiao/shuqiao/internal/fault"
+	"github.com/shuqiao/shuqiao/internal/hub"
 	"github.com/shuqiao/shuqiao/migrations"
 )
 
@@ -17,12 +18,22 @@ type migrateCommand struct {
 }
 
 type (
-	migrateUp     struct{ settings }
+	migrateUp struct {
+		settings
+		GrantTo string `name:"grant-to" help:"Role of the hub's own sessions, to give the rights it needs; see deploy/roles.sql." placeholder:"ROLE"`
+	}
 	migrateDown   struct{ settings }
 	migrateStatus struct{ settings }
 )
 
-func (c *migrateUp) Run(t *terminal) error { return onSchema(t, c.flags(), migrations.Up) }
+func (c *migrateUp) Run(t *terminal) error {
+	return onSchema(t, c.flags(), func(ctx context.Context, d *sql.DB) error {
+		if err := migrations.Up(ctx, d); err != nil || c.GrantTo == "" {
+			return err
+		}
+		return hub.Grant(ctx, d, c.GrantTo)
+	})
+}
 
 func (c *migrateDown) Run(t *terminal) error { return onSchema(t, c.flags(), migrations.Down) }
 

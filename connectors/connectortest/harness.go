@@ -67,6 +67,7 @@ func runGroup(t *testing.T, h Harness) {
 		{"composite keys are ordered and resumed strictly after", testCompositeOrder},
 		{"keys of every kind can be resumed", testKeyKinds},
 		{"an order that is not unique is refused", testOrderRefused},
+		{"a read since a mark is inclusive and never leaves NULL out", testSince},
 		{"a read sees one snapshot while rows change", testReadSnapshot},
 		{"a look-up sees one snapshot while rows change", testLookupSnapshot},
 		{"ten thousand keys are looked up at once", testLookup},

@@ -113,7 +113,7 @@ func (o *object) schema() connectors.Schema {
 		schema.Columns = append(schema.Columns, c.Column)
 	}
 	if len(o.keys) > 0 {
-		schema.Key = o.keys[0]
+		schema.Key, schema.Unique = o.keys[0], o.keys
 	}
 	return schema
 }

@@ -95,11 +95,13 @@ var (
 	_ connectors.Driver = Driver{}
 	_ connectors.Source = (*source)(nil)
 	_ connectors.Reader = (*reader)(nil)
+
+	_ connectors.PendingSource = (*source)(nil)
 )
 
-// Traits says that reads see one snapshot and resume by key.
+// Traits says that reads see one snapshot, resume by key and can be narrowed to what changed.
 func (*source) Traits() connectors.Traits {
-	return connectors.Traits{Resume: connectors.ResumeKey, Snapshot: true}
+	return connectors.Traits{Resume: connectors.ResumeKey, Snapshot: true, Since: true}
 }
 
 // Now is the clock of the server, not the start of the transaction.
@@ -109,4 +111,31 @@ func (s *source) Now(ctx context.Context) (now time.Time, err error) {
 		return err
 	})
 	return now, err
+}
+
+// pendingSQL asks for the open transactions. Other people's sessions show neither kind, state nor start without the right to read
+// all statistics; prepared transactions are visible to everybody. A replica sees none of its primary's.
+const pendingSQL = `
+WITH begun AS (
+  SELECT a.xact_start AS at, a.state IS NULL AS hidden FROM pg_stat_activity a
+  WHERE a.datname = current_database() AND coalesce(a.backend_type, 'client backend') = 'client backend' AND a.pid <> pg_backend_pid()
+  UNION ALL SELECT p.prepared, false FROM pg_prepared_xacts p WHERE p.database = current_database())
+SELECT coalesce((greatest(extract(epoch FROM clock_timestamp() - min(at)), 0) * 1000000)::bigint, 0), NOT pg_is_in_recovery() AND NOT coalesce(bool_or(hidden), false)
+FROM begun`
+
+// Pending is the server's clock and the age of the oldest transaction that the account can see.
+func (s *source) Pending(ctx context.Context) (out connectors.Pending, err error) {
+	err = s.inSnapshot(ctx, func(q *session) error {
+		if out.Now, err = q.now(ctx); err != nil {
+			return err
+		}
+		rows, err := q.rows(ctx, pendingSQL)
+		if err != nil {
+			return err
+		}
+		out.Oldest = time.Duration(integer(rows[0][0])) * time.Microsecond
+		out.Complete = string(rows[0][1]) == "t"
+		return nil
+	})
+	return out, err
 }

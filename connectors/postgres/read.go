@@ -98,6 +98,18 @@ func (c column) ordered() string {
 func readStatement(o *object, columns []column, request connectors.ReadRequest) (statement, error) {
 	list, formats := selectList(columns)
 	st := statement{sql: "SELECT " + list + " FROM " + o.sql, formats: formats}
+	joint := " WHERE "
+	if request.Since != nil {
+		marks, err := o.pick([]string{request.Since.Column})
+		if err != nil {
+			return statement{}, err
+		}
+		mark := quoteIdentifier(marks[0].Name)
+		st.args = append(st.args, []byte(parameter(marks[0].Kind, request.Since.From)))
+		st.types = append(st.types, marks[0].typeOID)
+		st.sql += joint + "(" + mark + " >= $1 OR " + mark + " IS NULL)"
+		joint = " AND "
+	}
 	if len(request.OrderBy) == 0 {
 		if len(request.After) > 0 {
 			return statement{}, connectors.ErrOrderNotUnique
@@ -123,9 +135,9 @@ func readStatement(o *object, columns []column, request connectors.ReadRequest) 
 		for i, c := range order {
 			st.args = append(st.args, []byte(parameter(c.Kind, request.After[i])))
 			st.types = append(st.types, c.typeOID)
-			parameters = append(parameters, "$"+strconv.Itoa(i+1))
+			parameters = append(parameters, "$"+strconv.Itoa(len(st.args)))
 		}
-		st.sql += fmt.Sprintf(" WHERE (%s) > (%s)", strings.Join(expressions, ", "), strings.Join(parameters, ", "))
+		st.sql += joint + fmt.Sprintf("(%s) > (%s)", strings.Join(expressions, ", "), strings.Join(parameters, ", "))
 	}
 	st.sql += " ORDER BY " + strings.Join(expressions, ", ")
 	return st, nil

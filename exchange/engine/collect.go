@@ -37,6 +37,8 @@ type Collect struct {
 	Keep         func(row *transform.Row) bool // The mount's filter; nil keeps every row.
 	Filter       []byte                        // Text of that filter: rows that an earlier attempt kept by another one are not continued.
 	CarryDeletes bool                          // Keys missing from a full read are deleted.
+	SoftDelete   *SoftDelete                   // How the source marks rows as deleted; nil when it does not.
+	Incremental  *Incremental                  // How to read only what changed; nil reads every row.
 	MayDelete    int64                         // Deletes a person confirmed.
 	Resume       bool                          // Rows staged by an earlier attempt may be kept.
 	AsOf         time.Time                     // The day by which dates are judged.
@@ -50,6 +52,7 @@ type Collect struct {
 
 // Progress is how far a run has come. Elapsed counts from the start of this attempt.
 type Progress struct {
+	Part     bool          `json:"part"` // Only what changed is read.
 	Stage    Stage         `json:"stage"`
 	Read     int64         `json:"read"`
 	Rejected int64         `json:"rejected"`
@@ -65,6 +68,7 @@ type Outcome struct {
 	// DeletesDeferred says that the read was resumed in another snapshot and missing keys could not be looked up one by
 	// one: this run carried no deletes, the next one will.
 	DeletesDeferred bool
+	Part            bool // Only what changed was read.
 }
 
 // reader is one attempt in progress.
@@ -82,6 +86,8 @@ type reader struct {
 	read     int64
 	rejected int64
 	resumed  bool
+	soft     int // Column of the soft delete, or -1.
+	window       // What an incremental collect reads this time.
 }
 
 // Run carries the collect out. Its errors are *Failure, store.ErrFenced, or the context's.
@@ -94,24 +100,17 @@ func (c *Collect) Run(ctx context.Context) (Outcome, error) {
 	if err := r.stage(ctx); err != nil {
 		return Outcome{}, err
 	}
-	out := Outcome{Resumed: r.resumed}
-	carry := c.CarryDeletes
-	if r.resumed && carry {
-		confirmed, err := r.confirmMissing(ctx)
-		if err != nil {
-			return Outcome{}, newFailure(StageRead, SideSource, c.Object, err)
-		}
-		carry, out.DeletesDeferred = confirmed, !confirmed
+	out := Outcome{Resumed: r.resumed, Part: r.Job.Part}
+	end, err := r.close(ctx)
+	if err != nil {
+		return Outcome{}, err
 	}
-	r.observe(ctx, StageStage)
-	if err := r.staging.Settle(ctx, c.Seal); err != nil {
-		return Outcome{}, newFailure(StageStage, SideHub, c.Object, err)
-	}
+	out.DeletesDeferred = end.Deferred
 	if err := c.Continue(ctx); err != nil {
 		return Outcome{}, newFailure(StageStage, SideHub, c.Object, err)
 	}
 	r.observe(ctx, StageMerge)
-	result, err := r.merge(ctx, carry)
+	result, err := r.merge(ctx, end)
 	if err != nil {
 		return Outcome{}, newFailure(StageMerge, SideHub, c.Object, err)
 	}
@@ -124,10 +123,52 @@ func (c *Collect) Run(ctx context.Context) (Outcome, error) {
 	return out, nil
 }
 
+// closing is what an attempt knows when it has read everything. It is kept with the settled rows, so that an attempt that follows
+// a death inside the merge reads nothing again.
+type closing struct {
+	Carry    bool        `json:"carry"`    // The merge carries deletes.
+	Deferred bool        `json:"deferred"` // It would, but missing keys could not be confirmed.
+	Mark     *store.Mark `json:"mark"`
+}
+
+// close reads what is left beside the rows, and settles.
+func (r *reader) close(ctx context.Context) (closing, error) {
+	end := closing{Carry: r.CarryDeletes}
+	if kept := r.staging.Closing(); kept != nil {
+		if err := json.Unmarshal(kept, &end); err != nil {
+			return closing{}, newFailure(StageStage, SideHub, r.Object, fmt.Errorf("decoding what was settled: %w", err))
+		}
+		return end, nil
+	}
+	switch {
+	case r.Job.Part:
+		if err := r.readRest(ctx); err != nil {
+			return closing{}, err
+		}
+	case r.resumed && end.Carry:
+		confirmed, err := r.confirmMissing(ctx)
+		if err != nil {
+			return closing{}, newFailure(StageRead, SideSource, r.Object, err)
+		}
+		end.Carry, end.Deferred = confirmed, !confirmed
+	}
+	var err error
+	if end.Mark, err = r.newMark(ctx, end.Carry); err != nil {
+		return closing{}, newFailure(StageRead, SideSource, r.Object, err)
+	}
+	kept, err := json.Marshal(end)
+	if err != nil {
+		return closing{}, newFailure(StageStage, SideHub, r.Object, fmt.Errorf("encoding what is settled: %w", err))
+	}
+	r.staging.SetClosing(kept)
+	r.observe(ctx, StageStage)
+	return end, newFailure(StageStage, SideHub, r.Object, r.staging.Settle(ctx, r.Seal))
+}
+
 // merge commits. When the commit itself fails nobody knows yet whether it happened: the marker is read first.
-func (r *reader) merge(ctx context.Context, carry bool) (store.Result, error) {
+func (r *reader) merge(ctx context.Context, end closing) (store.Result, error) {
 	result, err := r.staging.Commit(ctx, store.MergeOptions{
-		CarryDeletes: carry, MayDelete: r.MayDelete, BeforeFence: r.BeforeFence, AfterFence: r.AfterFence,
+		CarryDeletes: end.Carry, MayDelete: r.MayDelete, Mark: end.Mark, BeforeFence: r.BeforeFence, AfterFence: r.AfterFence,
 	})
 	if err == nil || errors.Is(err, store.ErrFenced) || fault.KindOf(err) != fault.Internal {
 		return result, err
@@ -193,8 +234,20 @@ func (r *reader) prepare(ctx context.Context) error {
 			r.Job.Ordered = "numeric"
 		}
 	}
+	identity := schema.Key
+	if r.soft = -1; r.SoftDelete != nil {
+		if _, ok := schema.Column(r.SoftDelete.Column); !ok {
+			return fault.New(fault.Conflict, "source_column_missing", "the column %q, which marks rows as deleted, is gone from %s", r.SoftDelete.Column, r.Object)
+		}
+		r.soft = r.column(r.SoftDelete.Column)
+	}
+	if r.Incremental != nil {
+		if identity, err = r.prepareWindow(schema); err != nil {
+			return err
+		}
+	}
 	if r.Source.Traits().Resume == connectors.ResumeKey && len(schema.Key) > 0 {
-		for _, k := range schema.Key {
+		for _, k := range identity {
 			r.keyCells = append(r.keyCells, r.column(k))
 		}
 	}
@@ -204,12 +257,15 @@ func (r *reader) prepare(ctx context.Context) error {
 	return err
 }
 
-// mapping is a digest of what decides how a source row is staged.
-func (r *reader) mapping() ([]byte, error) {
+// mapping is a digest of what decides how a source row is staged on the day of this run.
+func (r *reader) mapping() ([]byte, error) { return r.digest(r.AsOf.Format(time.DateOnly)) }
+
+// digest is that of what decides how a source row is staged, on one day or, with "", on any.
+func (r *reader) digest(day string) ([]byte, error) {
 	digest := sha256.New()
 	err := json.NewEncoder(digest).Encode(map[string]any{
 		"object": r.Object, "items": r.Items, "columns": r.columns, "key": r.keyCells, "order": r.OrderColumn, "filter": r.Filter,
-		"filtered": r.Keep != nil, "as_of": r.AsOf.Format(time.DateOnly),
+		"filtered": r.Keep != nil, "as_of": day, "soft": r.SoftDelete, "changes": r.Incremental.identity(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("digesting the mapping: %w", err)
@@ -261,23 +317,38 @@ func lookupColumns(items []Mapped) []string {
 
 // stage reads the source to its end, converting and staging row by row.
 func (r *reader) stage(ctx context.Context) error {
-	staging, err := r.Store.Open(ctx, r.Job, r.Resume && r.keyCells != nil)
+	if err := r.planWindow(ctx); err != nil {
+		return err
+	}
+	staging, err := r.Store.Open(ctx, r.Job, r.Resume)
 	if err != nil {
 		return newFailure(StageRead, SideHub, r.Object, err)
 	}
 	r.staging = staging
-	request := connectors.ReadRequest{Object: r.Object, Columns: r.columns}
-	for _, k := range r.keyCells {
-		request.OrderBy = append(request.OrderBy, r.columns[k])
+	if err := r.followWindow(); err != nil {
+		return newFailure(StageRead, SideHub, r.Object, err)
 	}
 	after, read, resumed, err := staging.Resumed(ctx)
 	if err != nil {
 		return newFailure(StageRead, SideHub, r.Object, err)
 	}
 	if resumed {
-		request.After, r.read, r.resumed = after, read, true
+		r.read, r.resumed = read, true
 	}
 	r.observe(ctx, StageRead)
+	if staging.Closing() != nil {
+		return nil
+	}
+	if err := r.sweep(ctx); err != nil {
+		return err
+	}
+	request := connectors.ReadRequest{Object: r.Object, Columns: r.columns, Since: r.since()}
+	for _, k := range r.keyCells {
+		request.OrderBy = append(request.OrderBy, r.columns[k])
+	}
+	if resumed {
+		request.After = after
+	}
 	stream, err := r.Source.Read(ctx, request)
 	if err != nil {
 		return newFailure(StageRead, SideSource, r.Object, err)
@@ -343,6 +414,7 @@ func (r *reader) checkpoint(ctx context.Context, after []string) error {
 	if after != nil {
 		after = append([]string(nil), after...)
 	}
+	r.staging.SetMark(r.highest())
 	if err := r.staging.Checkpoint(ctx, after); err != nil {
 		return err
 	}
@@ -354,14 +426,20 @@ func (r *reader) checkpoint(ctx context.Context, after []string) error {
 func (r *reader) take(batch *connectors.Batch, i int, row *transform.Row) error {
 	r.read++
 	r.plan.Row(batch, i, row)
+	origin := r.meet(batch, i)
+	if r.soft >= 0 && r.SoftDelete.marks(batch.Cell(i, r.soft)) {
+		r.drop(row, origin)
+		return nil
+	}
 	if r.Keep != nil && row.KeyOK && len(row.Reasons) == 0 && !r.Keep(row) {
-		r.staging.Filter()
+		r.drop(row, origin)
 		return nil
 	}
 	r.measure(row)
 	if len(row.Reasons) > 0 {
-		return r.refuse(batch, i, row)
+		return r.refuse(batch, i, row, origin)
 	}
+	r.staged.Origin = origin
 	r.staged.No, r.staged.Key, r.staged.Hash, r.staged.Box = r.read, row.Key, row.Hash, r.staged.Box[:0]
 	for p, at := range r.planned {
 		r.staged.Values[at] = row.Values[p]
@@ -375,6 +453,14 @@ func (r *reader) take(batch *connectors.Batch, i int, row *transform.Row) error 
 	}
 	r.staging.Append(r.staged)
 	return nil
+}
+
+// drop stages a row that does not count as present. In a partial read nothing else says that its key is gone.
+func (r *reader) drop(row *transform.Row, origin string) {
+	r.staging.Filter()
+	if r.Job.Part && row.KeyOK {
+		r.staging.Gone(row.Key, origin, true)
+	}
 }
 
 // maxIndexed bounds key and filterable text of a row, in bytes: together they must fit into an index entry of PostgreSQL,
@@ -399,7 +485,7 @@ func (r *reader) measure(row *transform.Row) {
 }
 
 // refuse stages a rejected row: its reasons in the open, the row itself sealed for the provider.
-func (r *reader) refuse(batch *connectors.Batch, i int, row *transform.Row) error {
+func (r *reader) refuse(batch *connectors.Batch, i int, row *transform.Row, origin string) error {
 	r.rejected++
 	raw := make(map[string]*string, len(r.columns))
 	digest := sha256.New()
@@ -430,6 +516,9 @@ func (r *reader) refuse(batch *connectors.Batch, i int, row *transform.Row) erro
 		return fmt.Errorf("encoding reasons: %w", err)
 	}
 	refused := store.Refused{No: r.read, Reasons: reasons, Hash: digest.Sum(nil)[:16], Sealed: sealed}
+	if r.Incremental != nil {
+		refused.Origin = &origin
+	}
 	if row.KeyOK && len(row.Key) <= maxIndexed {
 		key := row.Key
 		refused.Key = &key
@@ -446,7 +535,7 @@ func (r *reader) refuse(batch *connectors.Batch, i int, row *transform.Row) erro
 
 func (r *reader) observe(ctx context.Context, stage Stage) {
 	if r.Observe != nil {
-		r.Observe(ctx, Progress{Stage: stage, Read: r.read, Rejected: r.rejected, Resumed: r.resumed, Elapsed: time.Since(r.started)})
+		r.Observe(ctx, Progress{Stage: stage, Part: r.Job.Part, Read: r.read, Rejected: r.rejected, Resumed: r.resumed, Elapsed: time.Since(r.started)})
 	}
 }
 

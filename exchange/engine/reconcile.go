@@ -48,7 +48,7 @@ func (c *Collect) Reconcile(ctx context.Context) (store.Comparison, error) {
 // compareFresh reads the source once more in one snapshot and compares keys and hashes.
 func (c *Collect) compareFresh(ctx context.Context) (store.Comparison, error) {
 	fresh := *c
-	fresh.Job.Compare, fresh.Resume = true, false
+	fresh.Job.Compare, fresh.Resume, fresh.Incremental = true, false, nil
 	r := &reader{Collect: &fresh, started: time.Now()}
 	defer r.still()
 	if err := r.prepare(ctx); err != nil {

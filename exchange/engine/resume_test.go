@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/shuqiao/shuqiao/exchange/engine"
 	"github.com/shuqiao/shuqiao/exchange/store"
 	"github.com/shuqiao/shuqiao/exchange/transform"
+	"github.com/shuqiao/shuqiao/internal/db"
 )
 
 // A run that dies again and again after it has read everything goes on behind the last row each time: no row is read
@@ -30,6 +32,53 @@ func TestResumeBehindTheLastRow(t *testing.T) {
 		if c := out.Result.Counts; c.Rejected != 0 || c.Inserted+c.Unchanged != c.Read {
 			t.Errorf("first load %v: got %+v", first, c)
 		}
+	}
+}
+
+// A run that dies inside its merge reads nothing again: what it settled is merged as it was read, with its deletes and its
+// watermark, whether it fills a table or merges into one. Rows that were lost meanwhile are read anew.
+func TestResumeBehindSettledRows(t *testing.T) {
+	t.Parallel()
+	zone := time.UTC
+	for _, c := range []struct {
+		name          string
+		first, lost   bool
+		how           *engine.Incremental
+		read, deleted int64
+	}{
+		{"a first load", true, false, nil, 5, 0},
+		{"a first load that was lost", true, true, nil, 6, 0},
+		{"a merge", false, false, nil, 5, 2},
+		{"a merge that was lost", false, true, nil, 6, 2},
+		{"a partial read with a sweep", false, false, &engine.Incremental{Column: "changed", SweepEvery: time.Nanosecond, Zone: zone}, 2, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, personTable+"; ALTER TABLE person ADD changed timestamptz DEFAULT '2026-01-01'", person())
+			b.Incremental = c.how
+			b.at(t, "INSERT INTO person SELECT n::text, '330602', 'x' FROM generate_series(1, 5) n; UPDATE person SET changed = '2026-01-02' WHERE id = '5'")
+			if !c.first {
+				b.run(t)
+				b.at(t, "DELETE FROM person WHERE id IN ('1', '2'); INSERT INTO person VALUES ('6', '330602', 'x', '2026-01-02'), ('7', 'much too long', 'x', '2026-01-01')")
+				if c.how == nil {
+					b.at(t, "DELETE FROM person WHERE id = '7'; INSERT INTO person VALUES ('8', '330602', 'x')")
+				}
+			}
+			b.Job.Run = db.NewID()
+			b.dieAt(t, engine.StageMerge)
+			b.at(t, "INSERT INTO person VALUES ('9', '330602', 'late')")
+			if c.lost {
+				b.sql(t, "UPDATE store.chunk SET rows = rows + 1 WHERE n = 0")
+			}
+			b.Resume = true
+			out := b.finish(t)
+			if got := out.Result.Counts; out.Resumed == c.lost || got.Read != c.read+one[int64](t, b, "SELECT count(*) FROM reject") || got.Deleted != c.deleted {
+				t.Errorf("got %+v", out)
+			}
+			if n := b.leftovers(t); n != 0 {
+				t.Errorf("left over: %d", n)
+			}
+		})
 	}
 }
 

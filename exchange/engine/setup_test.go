@@ -159,8 +159,8 @@ func (b *bench) table(t testing.TB) string {
 // rejects.
 func (b *bench) leftovers(t testing.TB) int64 {
 	t.Helper()
-	return one[int64](t, b, `SELECT (SELECT count(*) FROM pg_tables WHERE schemaname = 'store' AND tablename LIKE 's\_%')
+	return one[int64](t, b, `SELECT (SELECT count(*) FROM pg_tables WHERE schemaname = 'store' AND tablename SIMILAR TO '(s|k)\_%')
 		+ (SELECT count(*) FROM pg_tables p WHERE schemaname = 'store' AND tablename LIKE 'r\_%' AND NOT EXISTS (
 			SELECT 1 FROM store.layout l WHERE l.state IN ('active', 'grace') AND p.tablename IN (l.table_name, l.table_name || '_log')))
-		+ (SELECT count(*) FROM store.chunk) + (SELECT count(*) FROM store.staged_reject)`)
+		+ (SELECT count(*) FROM store.chunk) + (SELECT count(*) FROM store.staged_reject) + (SELECT count(*) FROM store.staged_gone)`)
 }

@@ -24,10 +24,11 @@ type rates struct {
 	nodes func() int
 	clock func() time.Time
 
-	mu    sync.Mutex
-	calls map[uuid.UUID]*bucket
-	rows  map[uuid.UUID]*bucket
-	swept time.Time
+	mu      sync.Mutex
+	calls   map[uuid.UUID]*bucket
+	rows    map[uuid.UUID]*bucket
+	streams map[uuid.UUID]*bucket
+	swept   time.Time
 }
 
 type bucket struct {
@@ -36,7 +37,7 @@ type bucket struct {
 }
 
 func newRates(nodes func() int, clock func() time.Time) *rates {
-	return &rates{nodes: nodes, clock: clock, calls: map[uuid.UUID]*bucket{}, rows: map[uuid.UUID]*bucket{}, swept: clock()}
+	return &rates{nodes: nodes, clock: clock, calls: map[uuid.UUID]*bucket{}, rows: map[uuid.UUID]*bucket{}, streams: map[uuid.UUID]*bucket{}, swept: clock()}
 }
 
 // share is this node's part of a rate per second.
@@ -65,7 +66,7 @@ func (r *rates) limiter(buckets map[uuid.UUID]*bucket, grant uuid.UUID, perSecon
 
 func (r *rates) sweep(now time.Time) {
 	r.swept = now
-	for _, buckets := range []map[uuid.UUID]*bucket{r.calls, r.rows} {
+	for _, buckets := range []map[uuid.UUID]*bucket{r.calls, r.rows, r.streams} {
 		for grant, b := range buckets {
 			if now.Sub(b.used) > idleBucket {
 				delete(buckets, grant)
@@ -74,8 +75,12 @@ func (r *rates) sweep(now time.Time) {
 	}
 }
 
-// call takes one call from a grant's rate, or returns an Exhausted fault rate_limited.
+// call takes one call from a grant's rate, or returns an Exhausted fault rate_limited. A call is refused, too, while the
+// rows before it have used up the rows per second.
 func (r *rates) call(g *sharing.Grant) (Limits, error) {
+	if err := r.rowsPaid(g); err != nil {
+		return Limits{Calls: g.RateCalls}, err
+	}
 	if g.RateCalls <= 0 {
 		return Limits{}, nil
 	}
@@ -90,9 +95,51 @@ func (r *rates) call(g *sharing.Grant) (Limits, error) {
 	}
 	if !allowed {
 		return limits, fault.New(fault.Exhausted, CodeRateLimited, "the grant allows %d calls per second; wait and try again", g.RateCalls).
-			At("policy").With("retry_after", strconv.Itoa(int(math.Ceil(limits.Reset.Seconds()))))
+			At("policy").With("retry_after", wholeSeconds(limits.Reset)).With("limit", strconv.Itoa(g.RateCalls))
 	}
 	return limits, nil
+}
+
+// wholeSeconds writes a duration in seconds for Retry-After, rounded up, at least 1.
+func wholeSeconds(d time.Duration) string { return strconv.Itoa(max(1, int(math.Ceil(d.Seconds())))) }
+
+// rowsPaid returns an Exhausted fault rate_limited while the grant's rows per second are used up.
+func (r *rates) rowsPaid(g *sharing.Grant) error {
+	limiter := r.page(g)
+	if limiter == nil {
+		return nil
+	}
+	tokens := limiter.TokensAt(r.clock())
+	if tokens > 0 {
+		return nil
+	}
+	wait := time.Duration((1 - tokens) / float64(limiter.Limit()) * float64(time.Second))
+	return fault.New(fault.Exhausted, CodeRateLimited, "the grant allows %d rows per second; wait and try again, or ask for fewer rows", g.RateRows).
+		At("policy").With("retry_after", wholeSeconds(wait))
+}
+
+// pay takes rows that leave from the grant's rows per second. They may overdraw it, since the rows of a page are known only
+// when they have been read: the calls that follow wait until that is made good. Streams, which are paced apart, pay as well: while
+// one uses the whole rate, pages find what was saved up before and no more.
+func (r *rates) pay(g *sharing.Grant, rows int) {
+	limiter := r.page(g)
+	if limiter == nil {
+		return
+	}
+	now := r.clock()
+	for burst := limiter.Burst(); rows > 0; rows -= burst {
+		limiter.ReserveN(now, min(rows, burst))
+	}
+}
+
+// page returns the bucket of a grant's rows per second, nil when they are not limited. It holds a page of the usual size, or a
+// second's worth where that is more.
+func (r *rates) page(g *sharing.Grant) *rate.Limiter {
+	if g.RateRows <= 0 {
+		return nil
+	}
+	share := r.share(g.RateRows)
+	return r.limiter(r.rows, g.ID, share, max(DefaultLimit, int(share)))
 }
 
 // batch is how many rows of a stream make up a tenth of a second, so that pacing is smooth; at most a chunk.
@@ -108,5 +155,5 @@ func (r *rates) stream(g *sharing.Grant) *rate.Limiter {
 	if g.RateRows <= 0 {
 		return nil
 	}
-	return r.limiter(r.rows, g.ID, r.share(g.RateRows), r.batch(g))
+	return r.limiter(r.streams, g.ID, r.share(g.RateRows), r.batch(g))
 }

@@ -185,6 +185,7 @@ func (c *session) disclose(ctx context.Context, u audit.Usage, rows int, body []
 	if err := c.useQuota(ctx, rows); err != nil {
 		return nil, err
 	}
+	c.service.rates.pay(&c.terms.grant, rows)
 	if err := c.service.sharing.Recheck(ctx, c.permit); err != nil {
 		return nil, err
 	}

@@ -171,6 +171,7 @@ func (st *stream) send(ctx context.Context) error {
 				return err
 			}
 		}
+		st.service.rates.pay(&st.terms.grant, st.scan.rows)
 		for rest := st.buffer; len(rest) > 0; {
 			chunk := firstLines(rest)
 			rest = rest[len(chunk):]

@@ -32,7 +32,8 @@ func (st *Staging) attach(ctx context.Context, tx pgx.Tx, head Head, opt MergeOp
 	if _, err := tx.Exec(ctx, "UPDATE store.layout SET state = 'active' WHERE resource = $1 AND layout = $2", st.job.Resource, st.rows.Number); err != nil {
 		return fmt.Errorf("activating the layout: %w", err)
 	}
-	if _, err := tx.Exec(ctx, "UPDATE store.store_head SET layout = $2, min_seq = $3, filterable_from = '{}' WHERE resource = $1", st.job.Resource, st.rows.Number, result.Seq); err != nil {
+	if _, err := tx.Exec(ctx, "UPDATE store.store_head SET layout = $2, min_seq = $3, filterable_from = '{}', rows = $4 WHERE resource = $1",
+		st.job.Resource, st.rows.Number, result.Seq, c.Inserted+st.carried); err != nil {
 		return fmt.Errorf("moving the head to the layout: %w", err)
 	}
 	return nil
@@ -95,7 +96,8 @@ func (st *Staging) carryOver(ctx context.Context, tx pgx.Tx, old Layout, deletes
 	if err != nil {
 		return fmt.Errorf("carrying rows over: %w", err)
 	}
-	result.Seq += tag.RowsAffected()
+	st.carried = tag.RowsAffected()
+	result.Seq += st.carried
 	err = tx.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FROM %s WHERE _held = $1", st.table), st.job.Run).Scan(&result.Counts.Held)
 	if err != nil {
 		return fmt.Errorf("counting held rows: %w", err)

@@ -33,6 +33,7 @@ type Comparison struct {
 	Changed     int64
 	Differences []Difference
 	Seq         int64 // The store's head at the comparison.
+	Part        bool  // Only what a partial read brought was compared.
 }
 
 // Listed reports whether Differences names every difference.
@@ -43,7 +44,12 @@ func (c Comparison) Equal() bool { return c.Missing == 0 && c.Extra == 0 && c.Ch
 
 // CompareRead compares the store with the hashes of the run's own read, after its commit: the sums that were formed while
 // reading must be those of the store. When they differ the keys are compared as well.
+//
+// A partial read says nothing of other rows: its own are compared with those that the store has under their keys.
 func (st *Staging) CompareRead(ctx context.Context) (Comparison, error) {
+	if st.job.Part {
+		return st.Compare(ctx)
+	}
 	c, err := st.sums(ctx)
 	if err != nil {
 		return Comparison{}, err
@@ -92,7 +98,11 @@ func (st *Staging) sums(ctx context.Context) (Comparison, error) {
 		if err := tx.QueryRow(ctx, "SELECT count(*) FROM "+st.rows.Name()+" WHERE _held IS NOT NULL").Scan(&c.Held); err != nil {
 			return err
 		}
-		c.Store, err = scanSum(tx.QueryRow(ctx, "SELECT "+sumColumns+" FROM "+st.rows.Name()+" WHERE _held IS NULL"))
+		stored := st.rows.Name()
+		if c.Part = st.job.Part; c.Part {
+			stored = fmt.Sprintf("(SELECT r._h1, r._h2, r._held FROM %s r JOIN %s s ON s._key = r._key) met", stored, st.table)
+		}
+		c.Store, err = scanSum(tx.QueryRow(ctx, "SELECT "+sumColumns+" FROM "+stored+" WHERE _held IS NULL"))
 		return err
 	})
 	if err != nil {
@@ -108,17 +118,24 @@ func (st *Staging) Compare(ctx context.Context) (Comparison, error) {
 	if err != nil {
 		return Comparison{}, err
 	}
+	if st.job.Part && c.Source.Equal(c.Store) {
+		return c, nil
+	}
+	join := "FULL"
+	if st.job.Part {
+		join = "LEFT"
+	}
 	// A held row is stale: it differs from an accepted row of its key whatever its content, and is no extra one. The first of
 	// every kind come first, so that each kind shows its count however many differences another one has.
 	rows, err := st.store.db.Pool.Query(ctx, fmt.Sprintf(`
 		WITH d AS (
 			SELECT CASE WHEN r._key IS NULL THEN 'missing' WHEN s._key IS NULL THEN 'extra' ELSE 'changed' END AS kind, coalesce(s._key, r._key) AS key
-			FROM %[1]s s FULL JOIN (SELECT _key, _h1, _h2, _held FROM %[2]s) r ON r._key = s._key
+			FROM %[1]s s %[3]s JOIN (SELECT _key, _h1, _h2, _held FROM %[2]s) r ON r._key = s._key
 			WHERE r._key IS NULL OR (s._key IS NULL AND r._held IS NULL) OR (s._key IS NOT NULL AND (r._held IS NOT NULL OR r._h1 <> s._h1 OR r._h2 <> s._h2))),
 		n AS (
 			SELECT kind, key, count(*) OVER (PARTITION BY kind) AS total, row_number() OVER (PARTITION BY kind ORDER BY key) AS place FROM d
 			WHERE kind <> 'extra' OR NOT EXISTS (SELECT 1 FROM store.staged_reject x WHERE x.run = $1 AND x.key = d.key))
-		SELECT kind, key, total FROM (SELECT * FROM n ORDER BY place, kind LIMIT $2) listed ORDER BY kind, key`, st.table, st.rows.Name()), st.job.Run, MaxDifferences)
+		SELECT kind, key, total FROM (SELECT * FROM n ORDER BY place, kind LIMIT $2) listed ORDER BY kind, key`, st.table, st.rows.Name(), join), st.job.Run, MaxDifferences)
 	if err != nil {
 		return Comparison{}, fmt.Errorf("comparing keys: %w", err)
 	}
@@ -198,10 +215,10 @@ func (st *Staging) MissingKeys(ctx context.Context, after string, limit int) ([]
 func RecordComparison(ctx context.Context, tx *db.Tx, run, resource uuid.UUID, fresh bool, c Comparison, listed []byte) error {
 	source, stored := c.Source.Bytes(), c.Store.Bytes()
 	_, err := tx.Exec(ctx, `
-		INSERT INTO reconciliation (id, run_id, resource_id, fresh, equal, source_rows, store_rows, source_hash, store_hash, held, rejected, superseded, missing, extra, changed, differences, store_seq, at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
+		INSERT INTO reconciliation (id, run_id, resource_id, fresh, equal, source_rows, store_rows, source_hash, store_hash, held, rejected, superseded, missing, extra, changed, differences, store_seq, at, part)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
 		db.NewID(), run, resource, fresh, c.Equal(), c.Source.Count, c.Store.Count, source[:], stored[:], c.Held, c.Rejected, c.Superseded,
-		c.Missing, c.Extra, c.Changed, listed, c.Seq, tx.Now())
+		c.Missing, c.Extra, c.Changed, listed, c.Seq, tx.Now(), c.Part)
 	if err != nil {
 		return fmt.Errorf("recording a comparison: %w", err)
 	}
@@ -216,8 +233,9 @@ func (s *Store) Reopen(ctx context.Context, job Job) (*Staging, error) {
 		var writer *uuid.UUID
 		var settled bool
 		err := tx.QueryRow(ctx, `
-			SELECT layout, run, EXISTS (SELECT 1 FROM store.chunk WHERE run = $2 AND n < 0) FROM store.store_head WHERE resource = $1`,
-			job.Resource, job.Run).Scan(&st.head.Layout, &writer, &settled)
+			SELECT layout, run, EXISTS (SELECT 1 FROM store.chunk WHERE run = $2 AND n < 0), coalesce((SELECT part FROM store.staging WHERE run = $2), false)
+			FROM store.store_head WHERE resource = $1`,
+			job.Resource, job.Run).Scan(&st.head.Layout, &writer, &settled, &st.job.Part)
 		if db.NoRows(err) || err == nil && (!settled || writer == nil || *writer != job.Run) {
 			return ErrStagingLost
 		}

@@ -46,6 +46,9 @@ func (st *Staging) Settle(ctx context.Context, seal func(row []byte) ([]byte, er
 		if err != nil {
 			return err
 		}
+		if _, err := tx.Exec(ctx, "UPDATE store.staging SET closing = $2, swept = $3 WHERE run = $1", st.job.Run, st.closing, st.swept); err != nil {
+			return fmt.Errorf("noting what was settled: %w", err)
+		}
 		return FenceTx(ctx, tx, st.job.Lease)
 	})
 	if err != nil {
@@ -153,8 +156,12 @@ func (st *Staging) findDuplicates(ctx context.Context, tx pgx.Tx, number string)
 // refuseDuplicates stages the rows of duplicate keys as rejected ones, a few at a time, so that memory stays flat even where
 // a whole table repeats one key.
 func (st *Staging) refuseDuplicates(ctx context.Context, tx pgx.Tx, number string, seal func([]byte) ([]byte, error)) error {
+	origin := "NULL::text"
+	if st.located() {
+		origin = "s._at"
+	}
 	_, err := tx.Exec(ctx, fmt.Sprintf(`DECLARE duplicate_row NO SCROLL CURSOR FOR
-		SELECT s._key, s.%[2]s AS number, s._h1, s._h2, row_to_json(s)::text AS body FROM %[1]s s JOIN duplicate d ON d._key = s._key`, st.table, number))
+		SELECT s._key, s.%[2]s AS number, s._h1, s._h2, row_to_json(s)::text AS body, %[3]s AS origin FROM %[1]s s JOIN duplicate d ON d._key = s._key`, st.table, number, origin))
 	if err != nil {
 		return fmt.Errorf("reading duplicate rows: %w", err)
 	}
@@ -172,7 +179,7 @@ func (st *Staging) refuseDuplicates(ctx context.Context, tx pgx.Tx, number strin
 			if err != nil {
 				return fmt.Errorf("sealing a duplicate row: %w", err)
 			}
-			refused = append(refused, Refused{No: d.no, Key: &d.key, Reasons: duplicateReasons(), Hash: d.digest(), Sealed: sealed})
+			refused = append(refused, Refused{No: d.no, Key: &d.key, Reasons: duplicateReasons(), Hash: d.digest(), Sealed: sealed, Origin: d.origin})
 		}
 		if err := copyRefused(ctx, tx, st.job.Run, refused); err != nil {
 			return err
@@ -189,6 +196,7 @@ type duplicateRow struct {
 	no     int64
 	h1, h2 int64
 	row    []byte
+	origin *string
 }
 
 // digest recognises the row in the next run: its content hash.
@@ -206,7 +214,7 @@ func (st *Staging) duplicateRows(ctx context.Context, tx pgx.Tx) ([]duplicateRow
 	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (duplicateRow, error) {
 		var d duplicateRow
 		var text string
-		err := row.Scan(&d.key, &d.no, &d.h1, &d.h2, &text)
+		err := row.Scan(&d.key, &d.no, &d.h1, &d.h2, &text, &d.origin)
 		d.row = []byte(text)
 		if st.fill {
 			d.no -= st.head.Seq

@@ -118,6 +118,8 @@ type Result struct {
 	Token  int64
 	Seq    int64
 	Counts Counts
+
+	NoDeletes bool // The commit carried no deletes: what only the store has is explained.
 }
 
 // CommittedResult returns the result of the last commit of a task, and false when it never committed. After an error at

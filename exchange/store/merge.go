@@ -26,6 +26,7 @@ const (
 type MergeOptions struct {
 	CarryDeletes bool  // Keys of the store that the read did not have are deleted.
 	MayDelete    int64 // Deletes a person confirmed; they pass the guard up to this number.
+	Mark         *Mark // Where the task has come to with this commit; nil when it reads every row each time.
 
 	// BeforeFence runs with the counts inside the transaction before the lease is checked (the run row), AfterFence
 	// after it (evidence): the lock order of the hub is run, lease, event.
@@ -37,7 +38,7 @@ type MergeOptions struct {
 // that staging still holds what was checkpointed (ErrStagingLost). A fault "delete_guard" says that too much would be
 // deleted; its detail "deletes" is the number. ErrFenced says that another attempt took over.
 func (st *Staging) Commit(ctx context.Context, opt MergeOptions) (Result, error) {
-	result := Result{Run: st.job.Run, Token: st.job.Lease.Token}
+	result := Result{Run: st.job.Run, Token: st.job.Lease.Token, NoDeletes: !opt.CarryDeletes}
 	err := st.store.db.InTx(ctx, func(tx *db.Tx) error {
 		if err := setLimits(ctx, tx); err != nil {
 			return err
@@ -68,6 +69,9 @@ func (st *Staging) Commit(ctx context.Context, opt MergeOptions) (Result, error)
 			return err
 		}
 		if err := st.closeHead(ctx, tx, result); err != nil {
+			return err
+		}
+		if err := st.writeMark(ctx, tx, opt.Mark); err != nil {
 			return err
 		}
 		if opt.BeforeFence != nil {
@@ -126,10 +130,13 @@ func (st *Staging) merge(ctx context.Context, tx pgx.Tx, head Head, opt MergeOpt
 	}
 	deletes := ""
 	if opt.CarryDeletes {
+		if err := st.sweepIntact(ctx, tx); err != nil {
+			return err
+		}
 		deletes = fmt.Sprintf(`
 			UNION ALL SELECT r._key, 'd' FROM %s r
 			WHERE NOT EXISTS (SELECT 1 FROM %s s WHERE s._key = r._key)
-			  AND NOT EXISTS (SELECT 1 FROM store.staged_reject x WHERE x.run = '%s' AND x.key = r._key)`, rows, st.table, st.job.Run)
+			  AND NOT EXISTS (SELECT 1 FROM store.staged_reject x WHERE x.run = '%s' AND x.key = r._key)`, st.absent(), st.table, st.job.Run)
 	}
 	if _, err := tx.Exec(ctx, fmt.Sprintf(`
 		CREATE TEMP TABLE change ON COMMIT DROP AS
@@ -154,7 +161,11 @@ func (st *Staging) merge(ctx context.Context, tx pgx.Tx, head Head, opt MergeOpt
 		if err := tx.QueryRow(ctx, "SELECT count(*) FROM "+rows).Scan(&stored); err != nil {
 			return fmt.Errorf("counting rows: %w", err)
 		}
-		if err := guard(c.Deleted, stored, st.staged, opt.MayDelete); err != nil {
+		accepted := st.staged
+		if st.job.Part {
+			accepted = stored - c.Deleted // A partial read may well be empty; what it leaves must not be.
+		}
+		if err := guard(c.Deleted, stored, accepted, opt.MayDelete); err != nil {
 			return err
 		}
 	}
@@ -225,13 +236,13 @@ func prefixed(prefix string, parts []string) string {
 // that this run did not meet again are corrected.
 func (st *Staging) carryRejects(ctx context.Context, tx pgx.Tx) error {
 	statements := []string{
-		`UPDATE reject j SET last_run = x.run, reasons = x.reasons, row_no = x.row_no FROM store.staged_reject x
-		 WHERE x.run = $1 AND j.resource_id = $2 AND j.state = 'open' AND j.key IS NOT DISTINCT FROM x.key AND j.row_hash = x.row_hash`,
-		`INSERT INTO reject (id, resource_id, first_run, last_run, key, row_no, reasons, row_hash, sealed_row, state, created_at)
-		 SELECT gen_random_uuid(), $2, x.run, x.run, x.key, x.row_no, x.reasons, x.row_hash, x.sealed, 'open', clock_timestamp() FROM store.staged_reject x
-		 WHERE x.run = $1 AND NOT EXISTS (SELECT 1 FROM reject j WHERE j.resource_id = $2 AND j.state = 'open' AND j.last_run = $1
+		`UPDATE reject j SET last_run = x.run, reasons = x.reasons, row_no = x.row_no, origin = coalesce(x.origin, j.origin) FROM store.staged_reject x
+		 WHERE x.run = $1 AND j.resource_id = $2 AND j.state IN ('open', 'waived') AND j.key IS NOT DISTINCT FROM x.key AND j.row_hash = x.row_hash`,
+		`INSERT INTO reject (id, resource_id, first_run, last_run, key, row_no, reasons, row_hash, sealed_row, state, created_at, origin)
+		 SELECT gen_random_uuid(), $2, x.run, x.run, x.key, x.row_no, x.reasons, x.row_hash, x.sealed, 'open', clock_timestamp(), x.origin FROM store.staged_reject x
+		 WHERE x.run = $1 AND NOT EXISTS (SELECT 1 FROM reject j WHERE j.resource_id = $2 AND j.state IN ('open', 'waived') AND j.last_run = $1
 			AND j.key IS NOT DISTINCT FROM x.key AND j.row_hash = x.row_hash)`,
-		`UPDATE reject SET state = 'corrected', closed_at = clock_timestamp() WHERE resource_id = $2 AND state = 'open' AND last_run <> $1`,
+		`UPDATE reject SET state = 'corrected', closed_at = clock_timestamp() WHERE resource_id = $2 AND state IN ('open', 'waived') AND last_run <> $1`,
 	}
 	for _, sql := range statements {
 		if _, err := tx.Exec(ctx, sql, st.job.Run, st.job.Resource); err != nil {
@@ -239,7 +250,7 @@ func (st *Staging) carryRejects(ctx context.Context, tx pgx.Tx) error {
 		}
 	}
 	// Whether a last good row is held under the same key.
-	held := fmt.Sprintf("UPDATE reject j SET held = j.key IS NOT NULL AND EXISTS (SELECT 1 FROM %s r WHERE r._key = j.key AND r._held IS NOT NULL) WHERE j.resource_id = $1 AND j.state = 'open'", st.rows.Name())
+	held := fmt.Sprintf("UPDATE reject j SET held = j.key IS NOT NULL AND EXISTS (SELECT 1 FROM %s r WHERE r._key = j.key AND r._held IS NOT NULL) WHERE j.resource_id = $1 AND j.state IN ('open', 'waived')", st.rows.Name())
 	if _, err := tx.Exec(ctx, held, st.job.Resource); err != nil {
 		return fmt.Errorf("marking held rejects: %w", err)
 	}
@@ -248,8 +259,13 @@ func (st *Staging) carryRejects(ctx context.Context, tx pgx.Tx) error {
 
 // closeHead writes the new head and the marker of this commit.
 func (st *Staging) closeHead(ctx context.Context, tx pgx.Tx, r Result) error {
-	_, err := tx.Exec(ctx, "UPDATE store.store_head SET seq = $2, run = $3, token = $4, changed_at = clock_timestamp() WHERE resource = $1",
-		st.job.Resource, r.Seq, r.Run, r.Token)
+	// A merge changes the number of rows by what it counted; an attach has written it.
+	change := r.Counts.Inserted - r.Counts.Deleted
+	if st.fill {
+		change = 0
+	}
+	_, err := tx.Exec(ctx, "UPDATE store.store_head SET seq = $2, run = $3, token = $4, changed_at = clock_timestamp(), rows = rows + $5 WHERE resource = $1",
+		st.job.Resource, r.Seq, r.Run, r.Token, change)
 	if err != nil {
 		return fmt.Errorf("writing the head: %w", err)
 	}

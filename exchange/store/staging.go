@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -34,6 +35,10 @@ type Job struct {
 	Mapping  []byte // Digest of how source rows become staged rows; an attempt under another one starts from zero.
 	Ordered  string // SQL type of the mount's order column ("numeric" or "text"), or "" when there is none.
 	Compare  bool   // Only keys and hashes are staged, to be compared with the store instead of merged.
+
+	Part    bool            // Only what changed is staged: keys that are not staged are not missing. Never where Fills.
+	Located bool            // The source key of every row is kept beside it, so that one that turns out to be refused can be read again.
+	Note    json.RawMessage // What the reader decided; kept for whoever continues.
 }
 
 // Row is one accepted row to stage. Values are in the order of Job.Columns, in the text form of PostgreSQL, nil for
@@ -45,6 +50,7 @@ type Row struct {
 	Values [][]byte
 	Box    []float64
 	Order  []byte // Value of the order column, nil when there is none.
+	Origin string // Its key at the source; kept only where Job.Located.
 }
 
 // Refused is one rejected row to stage. Key is nil when the row has no usable key.
@@ -55,6 +61,14 @@ type Refused struct {
 	Hash    []byte // Digest of the raw row, to recognise it in the next run.
 	Sealed  []byte
 	Order   *string // Value of the order column, nil when it is NULL or there is none.
+	Origin  *string // Its key at the source, nil where it is not known.
+}
+
+// gone is a key that the source does not have any more, or not among the rows that count.
+type gone struct {
+	key    string
+	origin string
+	sure   bool
 }
 
 // Staging collects the rows of one run until they are merged or attached.
@@ -69,9 +83,15 @@ type Staging struct {
 	rows  Layout // The layout that will hold the rows.
 	table string // Quoted name of the table that is staged into.
 
+	note    json.RawMessage // Of the attempt that began, where its rows were kept.
+	closing json.RawMessage // Of the attempt that settled, where its rows were kept.
+	mark    *string         // The highest watermark read so far.
+	swept   *int64          // Keys of a sweep, nil without one.
+
 	next    int   // Number of the next chunk.
 	ordinal int64 // Accepted rows staged so far, for numbering a fill.
 	staged  int64 // Rows in staging when they were last found intact.
+	carried int64 // Rows of the layout before that an attach carried over.
 	resumed bool  // Earlier chunks of this run were kept.
 
 	chunk   chunk
@@ -82,11 +102,13 @@ type Staging struct {
 type chunk struct {
 	copy     bytes.Buffer
 	refused  []Refused
+	gone     []gone
 	sealed   int // Bytes of the refused rows.
 	sum      transform.Sum
 	read     int64
 	filtered int64
 	after    []string
+	mark     *string
 }
 
 // Open prepares staging for a run. When an earlier attempt of the same run left chunks, and resume is wanted, and the
@@ -129,6 +151,24 @@ func (s *Store) Open(ctx context.Context, job Job, resume bool) (*Staging, error
 	return st, nil
 }
 
+// Fills reports whether a run of the job would fill a new layout, for which it must read every row.
+func (s *Store) Fills(ctx context.Context, job Job) (bool, error) {
+	st := &Staging{store: s, job: job}
+	if err := s.widen(ctx, job); err != nil {
+		return false, fmt.Errorf("looking for the layout: %w", err)
+	}
+	err := s.db.InTx(ctx, func(tx *db.Tx) (err error) {
+		if st.head, err = lockHead(ctx, tx, job.Resource); err != nil {
+			return err
+		}
+		return st.place(ctx, tx)
+	})
+	if err != nil {
+		return false, fmt.Errorf("looking for the layout: %w", err)
+	}
+	return st.fill, nil
+}
+
 // setLimits bounds what a stopped process can hold: its locks go when the server ends its session.
 func setLimits(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '30s'; SET LOCAL statement_timeout = '30min'; SET LOCAL idle_in_transaction_session_timeout = '60s'")
@@ -169,16 +209,18 @@ func stagingName(run uuid.UUID) string {
 	return qualified("s_" + strings.ReplaceAll(run.String(), "-", ""))
 }
 
-// adopt keeps the chunks of an earlier attempt when the staged rows still equal them. A lost table does not; one that was
-// already settled, whose place in the source is unknown, that was staged under another mapping, or whose head has moved
-// since, is not continued either: its rows would overwrite newer ones.
+// adopt keeps the chunks of an earlier attempt when the staged rows still equal them. A lost table does not; one whose place in
+// the source is unknown, that was staged under another mapping, or whose head has moved since, is not continued either: its
+// rows would overwrite newer ones. Rows that are settled need no place: nothing is left to read.
 func (st *Staging) adopt(ctx context.Context, tx pgx.Tx) error {
 	var exists bool
 	err := tx.QueryRow(ctx, `
 		SELECT to_regclass($1) IS NOT NULL
 		   AND EXISTS (SELECT 1 FROM store.staging WHERE run = $2 AND layout = $4 AND fill = $5 AND mapping = $6)
 		   AND EXISTS (SELECT 1 FROM store.chunk WHERE run = $2)
-		   AND NOT EXISTS (SELECT 1 FROM store.chunk WHERE run = $2 AND (n < 0 OR base <> $3 OR after IS NULL))`,
+		   AND NOT EXISTS (SELECT 1 FROM store.chunk WHERE run = $2 AND base <> $3)
+		   AND CASE WHEN EXISTS (SELECT 1 FROM store.chunk WHERE run = $2 AND n < 0) THEN EXISTS (SELECT 1 FROM store.staging WHERE run = $2 AND closing IS NOT NULL)
+		       ELSE NOT EXISTS (SELECT 1 FROM store.chunk WHERE run = $2 AND after IS NULL) END`,
 		st.table, st.job.Run, st.head.Seq, st.rows.Number, st.fill, st.mapping()).Scan(&exists)
 	if err != nil {
 		return fmt.Errorf("looking for staged rows: %w", err)
@@ -190,9 +232,19 @@ func (st *Staging) adopt(ctx context.Context, tx pgx.Tx) error {
 	if err != nil || !equal {
 		return err
 	}
-	err = tx.QueryRow(ctx, "SELECT max(n) + 1, sum(rows)::bigint FROM store.chunk WHERE run = $1", st.job.Run).Scan(&st.next, &st.ordinal)
+	err = tx.QueryRow(ctx, `
+		SELECT max(n) + 1, sum(rows)::bigint, (SELECT note FROM store.staging WHERE run = $1),
+		       (SELECT mark FROM store.chunk WHERE run = $1 ORDER BY n DESC LIMIT 1), (SELECT closing FROM store.staging WHERE run = $1),
+		       (SELECT swept FROM store.staging WHERE run = $1)
+		FROM store.chunk WHERE run = $1`, st.job.Run).Scan(&st.next, &st.ordinal, &st.note, &st.mark, &st.closing, &st.swept)
 	if err != nil {
 		return fmt.Errorf("reading checkpoints: %w", err)
+	}
+	if err := st.sweepIntact(ctx, tx); errors.Is(err, ErrStagingLost) {
+		st.next, st.ordinal, st.note, st.mark, st.closing, st.swept = 0, 0, nil, nil, nil, nil
+		return nil
+	} else if err != nil {
+		return err
 	}
 	st.resumed = true
 	return nil
@@ -201,7 +253,7 @@ func (st *Staging) adopt(ctx context.Context, tx pgx.Tx) error {
 // mapping is the digest of what was asked for: the caller's mapping and the shape of the staged rows.
 func (st *Staging) mapping() []byte {
 	digest := sha256.New()
-	fmt.Fprintf(digest, "%d %q %t %v ", st.job.Version, st.job.Ordered, st.job.Compare, st.job.Columns)
+	fmt.Fprintf(digest, "%d %q %t %t %t %v ", st.job.Version, st.job.Ordered, st.job.Compare, st.located(), st.job.Part, st.job.Columns)
 	digest.Write(st.job.Mapping)
 	return digest.Sum(nil)[:16]
 }
@@ -239,8 +291,8 @@ func (st *Staging) start(ctx context.Context, tx pgx.Tx) error {
 	if err := st.discard(ctx, tx); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, "INSERT INTO store.staging (run, resource, layout, fill, mapping) VALUES ($1, $2, $3, $4, $5)",
-		st.job.Run, st.job.Resource, st.rows.Number, st.fill, st.mapping())
+	_, err := tx.Exec(ctx, "INSERT INTO store.staging (run, resource, layout, fill, mapping, part, note) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+		st.job.Run, st.job.Resource, st.rows.Number, st.fill, st.mapping(), st.job.Part, st.job.Note)
 	if err != nil {
 		return fmt.Errorf("recording staging: %w", err)
 	}
@@ -268,6 +320,9 @@ func (st *Staging) start(ctx context.Context, tx pgx.Tx) error {
 		}
 		return nil
 	}
+	if st.located() {
+		ordered += `, _at text COLLATE "C" NOT NULL`
+	}
 	sql := fmt.Sprintf(`CREATE TABLE %s (_key text COLLATE "C" NOT NULL, _row bigint NOT NULL, _h1 bigint NOT NULL, _h2 bigint NOT NULL%s%s)`,
 		st.table, prefixed(", ", itemDefinitions(st.columns())), ordered)
 	if _, err := tx.Exec(ctx, sql); err != nil {
@@ -287,15 +342,20 @@ func (st *Staging) orderType() string {
 // discard removes everything this run staged, and what fillings of the resource left detached: the caller holds the writer
 // lease, so nobody fills them any more. A chunk that is still being written is waited for; later ones find no staging.
 func (st *Staging) discard(ctx context.Context, tx pgx.Tx) error {
-	for _, table := range []string{"staging", "chunk", "staged_reject"} {
-		if _, err := tx.Exec(ctx, "DELETE FROM store."+table+" WHERE run = $1", st.job.Run); err != nil {
-			return fmt.Errorf("emptying staging: %w", err)
-		}
-	}
-	if err := dropTables(ctx, tx, stagingName(st.job.Run)); err != nil {
+	if err := dropStaged(ctx, tx, st.job.Run); err != nil {
 		return err
 	}
 	return dropDetached(ctx, tx, st.job.Resource)
+}
+
+// dropStaged removes what a run staged, except a layout that it filled.
+func dropStaged(ctx context.Context, tx pgx.Tx, run uuid.UUID) error {
+	for _, table := range []string{"staging", "chunk", "staged_reject", "staged_gone"} {
+		if _, err := tx.Exec(ctx, "DELETE FROM store."+table+" WHERE run = $1", run); err != nil {
+			return fmt.Errorf("emptying staging: %w", err)
+		}
+	}
+	return dropTables(ctx, tx, stagingName(run), sweepName(run))
 }
 
 // dropDetached drops the tables of layouts that were never attached.
@@ -337,6 +397,19 @@ func (st *Staging) Resumed(ctx context.Context) (after []string, read int64, ok 
 	return after, read, true, nil
 }
 
+// Note returns what the attempt that began staging decided, and the highest watermark read until its rows were kept. Both are
+// nil when this attempt began.
+func (st *Staging) Note() (note json.RawMessage, mark *string) { return st.note, st.mark }
+
+// Closing returns what the attempt knew that settled the rows, nil when they are not settled: then reading goes on.
+func (st *Staging) Closing() json.RawMessage { return st.closing }
+
+// SetClosing says what whoever continues must know once the rows are settled; Settle keeps it.
+func (st *Staging) SetClosing(closing json.RawMessage) { st.closing = closing }
+
+// SetMark says what the highest watermark read so far is; the next checkpoint keeps it.
+func (st *Staging) SetMark(mark *string) { st.mark = mark }
+
 // Filling reports whether the rows go to a detached table that is attached, rather than merged.
 func (st *Staging) Filling() bool { return st.fill }
 
@@ -347,6 +420,10 @@ func (st *Staging) columns() []Column {
 	}
 	return st.job.Columns
 }
+
+// located reports whether the source key is staged beside each row. A filled table is the row table itself, which has no
+// place for it.
+func (st *Staging) located() bool { return st.job.Located && !st.fill && !st.job.Compare }
 
 // Append stages one accepted row.
 func (st *Staging) Append(r Row) {
@@ -386,6 +463,10 @@ func (st *Staging) Append(r Row) {
 	if st.job.Ordered != "" {
 		line = appendCell(line, r.Order)
 	}
+	if st.located() {
+		line = append(line, '\t')
+		line = transform.EncodeCopyText(line, []byte(r.Origin))
+	}
 	line = append(line, '\n')
 	buf.Write(line)
 	st.chunk.sum.Add(r.Hash)
@@ -413,9 +494,15 @@ func (st *Staging) Filter() {
 	st.chunk.filtered++
 }
 
+// Gone stages a key that a partial read found to be gone: filtered, marked as deleted, or named by a delete table. Unless it
+// is sure the source must be asked for the row first: see Unsure. It does not count as a row read.
+func (st *Staging) Gone(key, origin string, sure bool) {
+	st.chunk.gone = append(st.chunk.gone, gone{key: key, origin: origin, sure: sure})
+}
+
 // Full reports whether the chunk has reached its size and should be checkpointed.
 func (st *Staging) Full() bool {
-	return st.chunk.read >= chunkRows || st.chunk.copy.Len()+st.chunk.sealed >= chunkBytes || len(st.chunk.refused) >= chunkRows/4
+	return st.chunk.read >= chunkRows || st.chunk.copy.Len()+st.chunk.sealed >= chunkBytes || len(st.chunk.refused) >= chunkRows/4 || len(st.chunk.gone) >= chunkRows
 }
 
 // Checkpoint writes the chunk and its promise in one transaction, behind the caller's back: the caller reads on while it
@@ -426,7 +513,7 @@ func (st *Staging) Checkpoint(ctx context.Context, after []string) error {
 		return err
 	}
 	c := st.chunk
-	c.after = after
+	c.after, c.mark = after, st.mark
 	n := st.next
 	st.next++
 	st.chunk = chunk{}
@@ -458,6 +545,9 @@ func (st *Staging) copyTarget() string {
 	if st.job.Ordered != "" {
 		columns = append(columns, "_ord")
 	}
+	if st.located() {
+		columns = append(columns, "_at")
+	}
 	return st.table + " (" + strings.Join(columns, ", ") + ")"
 }
 
@@ -486,9 +576,12 @@ func (st *Staging) write(ctx context.Context, n int, c *chunk) error {
 		if err := copyRefused(ctx, tx, st.job.Run, c.refused); err != nil {
 			return err
 		}
+		if err := copyGone(ctx, tx, st.job.Run, c.gone); err != nil {
+			return err
+		}
 		hash := c.sum.Bytes()
-		_, err = tx.Exec(ctx, "INSERT INTO store.chunk (run, n, rows, hash, read, filtered, base, after) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-			st.job.Run, n, c.sum.Count, hash[:], c.read, c.filtered, st.head.Seq, c.after)
+		_, err = tx.Exec(ctx, "INSERT INTO store.chunk (run, n, rows, hash, read, filtered, base, after, mark) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+			st.job.Run, n, c.sum.Count, hash[:], c.read, c.filtered, st.head.Seq, c.after, c.mark)
 		if err != nil {
 			return fmt.Errorf("writing checkpoint: %w", err)
 		}
@@ -500,13 +593,25 @@ func copyRefused(ctx context.Context, tx pgx.Tx, run uuid.UUID, refused []Refuse
 	if len(refused) == 0 {
 		return nil
 	}
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"store", "staged_reject"}, []string{"run", "row_no", "key", "reasons", "row_hash", "sealed", "ord"},
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"store", "staged_reject"}, []string{"run", "row_no", "key", "reasons", "row_hash", "sealed", "ord", "origin"},
 		pgx.CopyFromSlice(len(refused), func(i int) ([]any, error) {
 			r := refused[i]
-			return []any{run, r.No, r.Key, r.Reasons, r.Hash, r.Sealed, r.Order}, nil
+			return []any{run, r.No, r.Key, r.Reasons, r.Hash, r.Sealed, r.Order, r.Origin}, nil
 		}))
 	if err != nil {
 		return fmt.Errorf("copying rejects: %w", err)
+	}
+	return nil
+}
+
+func copyGone(ctx context.Context, tx pgx.Tx, run uuid.UUID, found []gone) error {
+	if len(found) == 0 {
+		return nil
+	}
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"store", "staged_gone"}, []string{"run", "key", "origin", "sure"},
+		pgx.CopyFromSlice(len(found), func(i int) ([]any, error) { return []any{run, found[i].key, found[i].origin, found[i].sure}, nil }))
+	if err != nil {
+		return fmt.Errorf("copying keys that are gone: %w", err)
 	}
 	return nil
 }

@@ -64,12 +64,7 @@ func (s *Store) sweep(ctx context.Context, resource, run uuid.UUID) (gone bool, 
 		if err != nil {
 			return fmt.Errorf("locking staging: %w", err)
 		}
-		for _, table := range []string{"staging", "chunk", "staged_reject"} {
-			if _, err := tx.Exec(ctx, "DELETE FROM store."+table+" WHERE run = $1", run); err != nil {
-				return fmt.Errorf("emptying staging: %w", err)
-			}
-		}
-		if err := dropTables(ctx, tx, stagingName(run)); err != nil {
+		if err := dropStaged(ctx, tx, run); err != nil {
 			return err
 		}
 		gone = true

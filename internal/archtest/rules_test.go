@@ -66,6 +66,7 @@ var rooms = map[string][]string{
 
 	"migrations": {},
 
+	"internal/backup":        join(foundation, []string{"audit", "exchange/store", "internal/pglocal"}),
 	"internal/config":        {"internal/fault", "internal/secret"},
 	"internal/db":            {"internal/fault"},
 	"internal/edge":          {"internal/fault"},
@@ -106,6 +107,7 @@ type fence struct {
 }
 
 var fences = []fence{
+	{"filippo.io/age", in("internal/backup")},
 	{"github.com/gin-gonic/gin", in("api", "console")},
 	{"github.com/danielgtaylor/huma", in("api", "console")},
 	{"github.com/casbin", in("authz")},

@@ -26,7 +26,7 @@ func newFigures(p *Program) *figures {
 	}
 	return &figures{
 		p:       p,
-		runs:    desc("runs", "Runs by kind and state.", "kind", "state"),
+		runs:    desc("runs", "Runs by kind and state: what waits or is under way, and what finished since the last move into the history, or last of its task.", "kind", "state"),
 		fires:   desc("fires", "Rows of the ledger of due times, by outcome.", "outcome"),
 		overdue: desc("schedule_overdue_seconds", "Age of the oldest overdue schedule."),
 		unseal:  desc("unsealed_event_seconds", "Age of the oldest event that waits to be sealed."),

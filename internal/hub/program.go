@@ -116,6 +116,9 @@ func Open(ctx context.Context, opt Options) (_ *Program, err error) {
 	if p.lock, err = pglocal.Lock(p.dir); err != nil {
 		return nil, privateFault(err)
 	}
+	if err := checkComplete(p.dir); err != nil {
+		return nil, err
+	}
 	// The port first: nothing is started for a node that cannot be reached.
 	if p.listener == nil {
 		if p.listener, err = listen(ctx, opt.Config.Listen); err != nil {
@@ -124,7 +127,10 @@ func Open(ctx context.Context, opt Options) (_ *Program, err error) {
 	}
 	private := opt.Config.DatabaseURL == ""
 	if private {
-		if p.cluster, p.url, err = startPrivate(ctx, p.dir, p.lock, p.log); err != nil {
+		if p.cluster, _, err = startPrivate(ctx, p.dir, p.lock, p.log); err != nil {
+			return nil, err
+		}
+		if p.url, err = arrange(ctx, p.cluster); err != nil {
 			return nil, err
 		}
 	} else {
@@ -135,13 +141,30 @@ func Open(ctx context.Context, opt Options) (_ *Program, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := Migrate(ctx, p.DB, private); err != nil {
+	if !private {
+		if err := p.checkDatabase(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := noticeOrigin(ctx, p.DB, p.log); err != nil {
 		return nil, err
 	}
 	if err := p.wire(ctx, incarnation); err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+// checkDatabase brings a database that was named up to date where the hub may do so, and looks at the rights it was given.
+func (p *Program) checkDatabase(ctx context.Context) error {
+	if err := Migrate(ctx, p.DB, false); err != nil {
+		return err
+	}
+	may, err := mayAlterEvidence(ctx, p.DB)
+	if err == nil && may {
+		p.log.WarnContext(ctx, "the hub's database role could change evidence; give it fewer rights, see deploy/roles.sql")
+	}
+	return err
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {
@@ -168,6 +191,9 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	if err := audit.MakePartitions(ctx, p.DB); err != nil {
 		return err
 	}
+	if err := exchange.MakeHistoryPartitions(ctx, p.DB); err != nil {
+		return err
+	}
 	subjects, err := subjectKey(ctx, p.DB, keyring)
 	if err != nil {
 		return err
@@ -178,7 +204,9 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	if p.Enforcer, err = authz.NewEnforcer(ctx, authz.Options{DB: p.DB, Follower: p.Follower, Log: p.log}); err != nil {
 		return err
 	}
-	p.Identity = identity.New(identity.Options{DB: p.DB, Enforcer: p.Enforcer, Passwords: p.opt.Passwords, Log: p.log, CheckAuthority: catalog.CheckAuthority})
+	p.Identity = identity.New(identity.Options{
+		DB: p.DB, Enforcer: p.Enforcer, Passwords: p.opt.Passwords, Keyring: keyring, Log: p.log, CheckAuthority: catalog.CheckAuthority,
+	})
 	registry, err := all.Registry()
 	if err != nil {
 		return err
@@ -190,12 +218,13 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	p.Sharing = sharing.New(sharing.Options{DB: p.DB, Enforcer: p.Enforcer, Catalog: p.Catalog, Keyring: keyring, Calendar: days})
+	p.Sharing = sharing.New(sharing.Options{DB: p.DB, Enforcer: p.Enforcer, Catalog: p.Catalog, Keyring: keyring, Calendar: days, Node: incarnation})
 	p.store = store.New(p.DB)
 	p.Exchange = exchange.New(exchange.Options{DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Store: p.store, Log: p.log})
 	p.recorder = audit.NewRecorder(p.DB)
 	p.Pull, err = pull.New(pull.Options{
 		Store: p.store, Sharing: p.Sharing, Recorder: p.recorder, Follower: p.Follower, Keyring: keyring, SubjectKey: subjects,
+		Nodes: func() int { return p.node.Serving() },
 	})
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/shuqiao/shuqiao/api"
 	"github.com/shuqiao/shuqiao/audit"
+	"github.com/shuqiao/shuqiao/exchange"
 	"github.com/shuqiao/shuqiao/exchange/store"
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
@@ -71,7 +72,12 @@ func (p *Program) Run(ctx context.Context) error {
 			nodeCtx, cancel := context.WithTimeout(context.Background(), stopLimit)
 			p.node.Stop(nodeCtx)
 			cancel()
-			// What was disclosed becomes durable, then the last events are sealed, while policy is still followed.
+			// What is left of reserved quotas goes back, what was disclosed becomes durable, then the last events are sealed, while policy is still followed.
+			quotaCtx, cancel := context.WithTimeout(context.Background(), stopLimit)
+			if err := p.Sharing.ReturnQuota(quotaCtx); err != nil {
+				p.log.Warn("returning quota", "error", err)
+			}
+			cancel()
 			p.recorder.Close()
 			p.stop(sealer, stopLimit)
 			p.stop(follower, stopLimit)
@@ -169,6 +175,8 @@ const (
 	streamIdle       = 5 * time.Minute // A stream that gave no sign of life for so long is dead.
 	partitionsEvery  = 6 * time.Hour
 	forgetAnswersAll = time.Hour
+	idleQuota        = time.Minute // How long a node keeps a reserved block that nobody uses.
+	noteKeysEvery    = time.Hour
 	tidyStoreEvery   = time.Hour
 	graceOfLayouts   = 24 * time.Hour      // How long the rows of a replaced layout stay for reads under way.
 	keepChanges      = 90 * 24 * time.Hour // How long a cursor of changes may lie still.
@@ -186,8 +194,15 @@ func (p *Program) chores(ctx context.Context) error {
 			_, err := p.recorder.SweepInterrupted(ctx, streamIdle)
 			return err
 		}},
-		{"making partitions", partitionsEvery, func(ctx context.Context) error { return audit.MakePartitions(ctx, p.DB) }},
+		{"making partitions", partitionsEvery, func(ctx context.Context) error {
+			return errors.Join(audit.MakePartitions(ctx, p.DB), exchange.MakeHistoryPartitions(ctx, p.DB))
+		}},
+		{"moving finished runs", tidyStoreEvery, func(ctx context.Context) error { _, err := exchange.MoveFinished(ctx, p.DB); return err }},
 		{"forgetting answers", forgetAnswersAll, p.api.ForgetAnswers},
+		{"forgetting nonces", sweepEvery, p.Identity.ForgetNonces},
+		{"noticing keys that end", noteKeysEvery, func(ctx context.Context) error { _, err := p.Identity.NoteExpiringKeys(ctx); return err }},
+		{"returning idle quota", sweepEvery, func(ctx context.Context) error { return p.Sharing.ReturnIdleQuota(ctx, idleQuota) }},
+		{"forgetting quota blocks", forgetAnswersAll, p.Sharing.ForgetBlocks},
 		{"tidying the store", tidyStoreEvery, func(ctx context.Context) error {
 			_, err := p.store.Tidy(ctx, graceOfLayouts, store.Retention{Keep: keepChanges})
 			return err

@@ -42,6 +42,7 @@ type Options struct {
 	Role        config.Role
 	Takeover    time.Duration // 0 means 1 s.
 	Beside      *Hub          // A further node on the database of this hub, with its keys; nil for none.
+	Keys        *Hub          // Takes the keys of this hub, and another database; nil for none.
 }
 
 // Start runs a hub until the test ends. It fails the test when the hub does not serve within 30 seconds.
@@ -63,6 +64,9 @@ func Start(t testing.TB, opt Options) *Hub {
 	cfg := Config(t, opt)
 	if opt.Beside != nil {
 		CopyKey(t, opt.Beside.Dir(), cfg.DataDir)
+	}
+	if opt.Keys != nil {
+		CopyKey(t, opt.Keys.Dir(), cfg.DataDir)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

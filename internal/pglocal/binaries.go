@@ -107,13 +107,18 @@ func appendUsable(ctx context.Context, found []Binaries, dir string) []Binaries 
 var versionText = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 
 func binaryVersion(ctx context.Context, dir string) (int, error) {
-	out, err := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version").Output()
+	return programVersion(ctx, filepath.Join(dir, "postgres"))
+}
+
+// programVersion asks a program of PostgreSQL for its major version.
+func programVersion(ctx context.Context, path string) (int, error) {
+	out, err := exec.CommandContext(ctx, path, "--version").Output()
 	if err != nil {
-		return 0, fmt.Errorf("asking %q for its version: %w", dir, err)
+		return 0, fmt.Errorf("asking %q for its version: %w", path, err)
 	}
 	m := versionText.FindSubmatch(out)
 	if m == nil {
-		return 0, errors.New("reading the version of " + dir)
+		return 0, errors.New("reading the version of " + path)
 	}
 	return strconv.Atoi(string(m[1]))
 }

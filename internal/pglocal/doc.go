@@ -8,6 +8,7 @@
 //	<data>/postgres.json                port and socket folder of the last start
 //	<data>/postgres/data                the cluster
 //	<data>/postgres/password            the superuser's password, mode 0600
+//	<data>/postgres/<role>.password     those of other roles
 //	<data>/postgres/system_identifier   the cluster's identity, noted when it was created
 //	<data>/postgres/socket              the socket folder, or a short folder elsewhere when this path is too long
 //
