@@ -133,6 +133,8 @@ func TestEveryCodeHasAWord(t *testing.T) {
 		"actor":          text(audit.ActorUser, audit.ActorClient, audit.ActorSystem),
 		"object":         objectKinds(),
 		"fault":          text(fault.Kinds()...),
+		"access_reason":  sharing.AccessReasons(),
+		"access_way":     text(append(sharing.AccessWays(), authz.RejectRead)...),
 		"audit_problem": text(audit.EventAltered, audit.EventMissing, audit.EventUnsealed, audit.EventTwice, audit.LeafMissing,
 			audit.LeafAltered, audit.TreeAltered, audit.CheckpointAltered, audit.CheckpointSignature, audit.CheckpointMismatch,
 			audit.UsageAltered, audit.UsageMissing, audit.UsageUnevidenced),

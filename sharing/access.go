@@ -74,8 +74,8 @@ type Way struct {
 	RuleID  string       `json:"rule_id"` // The rule that allows or denies it; "" when none speaks about it.
 }
 
-// accessWays are what a client can do with rows under a grant: read them, or have claims about them checked.
-func accessWays() []authz.Action { return []authz.Action{authz.DataPull, authz.DataVerify} }
+// AccessWays are what a client can do with rows under a grant: read them, or have claims about them checked.
+func AccessWays() []authz.Action { return []authz.Action{authz.DataPull, authz.DataVerify} }
 
 // Codes of Access.Reason besides those of refusals by Decide.
 const (
@@ -84,6 +84,11 @@ const (
 	reasonResource = "resource_not_published"
 	reasonRules    = "forbidden"
 )
+
+// AccessReasons returns every code of Access.Reason once.
+func AccessReasons() []string {
+	return []string{"grant_suspended", "grant_expired", "no_grant", reasonClient, reasonItem, reasonResource, reasonRules}
+}
 
 // ResourceAccess tells who can see a resource, or one item of it, now or at a moment of the past: through which grants and
 // by which rules, and which people of the provider open its refused rows. Every line is judged by the functions that decide
@@ -213,7 +218,7 @@ func (m *moment) explain(c candidate, r *catalog.Resource, item *catalog.Item) A
 	}
 	a.Reason = m.shut(c, client, len(a.Items))
 	target := grantTarget(&g, r)
-	for _, action := range accessWays() {
+	for _, action := range AccessWays() {
 		v := m.policy.Explain(client, action, target)
 		a.Ways = append(a.Ways, Way{Action: action, Allowed: v.Allowed && a.Reason == "", RuleID: v.RuleID})
 		a.Sees = a.Sees || v.Allowed && a.Reason == ""

@@ -53,7 +53,7 @@ func (s *Service) momentOf(ctx context.Context, q AccessQuery) (*moment, error) 
 			since.UTC().Format(time.RFC3339)).With("since", since.UTC().Format(time.RFC3339Nano))
 	}
 	var err error
-	m.policy, err = s.enforcer.PolicyAt(ctx, m.at, append(accessWays(), authz.RejectRead)...)
+	m.policy, err = s.enforcer.PolicyAt(ctx, m.at, append(AccessWays(), authz.RejectRead)...)
 	return m, err
 }
 
