@@ -39,6 +39,7 @@ type Options struct {
 	Sharing  *sharing.Service
 	Exchange *exchange.Service
 	Pull     *pull.Service
+	Exports  *pull.Exports
 	Log      *audit.Log
 	Checks   []Check // What /readyz asks, in this order.
 
@@ -101,6 +102,7 @@ func New(opt Options) (*API, error) {
 	}{
 		{"setup", a.setupRoutes},
 		{"sessions", a.sessionRoutes},
+		{"my account", a.meRoutes},
 		{"departments", a.departmentRoutes},
 		{"users", a.userRoutes},
 		{"clients", a.clientRoutes},
@@ -116,6 +118,8 @@ func New(opt Options) (*API, error) {
 		{"runs", a.outcomeRoutes},
 		{"schedules", a.scheduleRoutes},
 		{"data", a.dataRoutes},
+		{"data", a.exportRoutes},
+		{"data", a.describeRoutes},
 		{"audit", a.auditRoutes},
 		{"policy", a.policyRoutes},
 		{"operations", a.operationRoutes},

@@ -60,7 +60,7 @@ func send(t *testing.T, method, url, token, body string, headers ...string) answ
 // fill puts something well-formed in the place of path parameters.
 func fill(path string) string {
 	const id = "01a201f9-0000-7000-8000-000000000001"
-	return strings.NewReplacer("{id}", id, "{resource}", id, "{key}", "K1", "{code}", "population", "{number}", "1", "{leaf}", "1").Replace(path)
+	return strings.NewReplacer("{id}", id, "{resource}", id, "{key}", "K1", "{code}", "population", "{number}", "1", "{leaf}", "1", "{deputy}", id).Replace(path)
 }
 
 // Every route is in the OpenAPI document with its access and permission, and the list of public ones is this short.
@@ -91,7 +91,7 @@ func TestEveryRouteDeclaresItsPermission(t *testing.T) {
 		switch r.Access {
 		case api.Public, api.Operators:
 			public = append(public, r.Method+" "+r.Path)
-		case api.Permitted, api.ByClient:
+		case api.Permitted, api.ByClient, api.Parties:
 			if r.Action == "" {
 				t.Errorf("%s %s has no permission", r.Method, r.Path)
 			}
@@ -101,7 +101,7 @@ func TestEveryRouteDeclaresItsPermission(t *testing.T) {
 		}
 	}
 	want := []string{
-		"POST /api/v1/setup", "POST /api/v1/sessions", "GET /healthz", "GET /readyz", "GET /metrics", "GET /openapi.json", "GET /docs",
+		"POST /api/v1/setup", "POST /api/v1/sessions", "POST /api/v1/sessions/second-factor", "GET /healthz", "GET /readyz", "GET /metrics", "GET /openapi.json", "GET /docs",
 	}
 	if diff := cmp.Diff(want, public); diff != "" {
 		t.Errorf("public routes (-want +got):\n%s", diff)
@@ -153,7 +153,7 @@ func TestEveryRouteRefusesAnonymousAndWrongRole(t *testing.T) {
 		if a := send(t, r.Method, url, "", ""); a.status != 401 || a.problem.Code != "unauthenticated" {
 			t.Errorf("%s %s for the anonymous: got %d %s", r.Method, r.Path, a.status, a.problem.Code)
 		}
-		if r.Access != api.ByClient {
+		if r.Access != api.ByClient && r.Access != api.Parties {
 			if a := send(t, r.Method, url, key.Token(), ""); a.status != 403 || a.problem.Code != "forbidden" {
 				t.Errorf("%s %s for a client: got %d %s", r.Method, r.Path, a.status, a.problem.Code)
 			}

@@ -1,12 +1,16 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
@@ -23,20 +27,28 @@ const formatName = "shuqiao.format"
 // ndjson is the media type of streams.
 const ndjson = "application/x-ndjson"
 
-// verifyLimit is the largest body of claims: 100 keys with their values.
-const verifyLimit = 1 << 20
+const (
+	// csvType is the media type that asks for CSV.
+	csvType = "text/csv"
+	// verifyLimit is the largest body of claims: 100 keys with their values.
+	verifyLimit = 1 << 20
+	// queryLimit is the largest body of a query: 10,000 keys of several parts.
+	queryLimit = 4 << 20
+)
 
 // The pull routes carry the load and are plain gin handlers: huma's binding costs more than the answer. Their descriptions
 // are written by hand.
 func (a *API) dataRoutes() {
 	a.data(http.MethodGet, "/data/{resource}/rows", "A page of current rows in key order, or all of them as a stream (Accept: application/x-ndjson)",
-		authz.DataPull, []string{"limit", "cursor", "items", "filter"}, a.rows)
+		authz.DataPull, []string{"limit", "cursor", "items", "filter", "stream"}, a.rows)
 	a.data(http.MethodGet, "/data/{resource}/rows/{key}", "One row by its key (parts of a composite key joined by ~1, ~ written ~0)",
 		authz.DataPull, []string{"items"}, a.row)
 	a.data(http.MethodGet, "/data/{resource}/changes", "Inserts, updates and deletes since a cursor",
 		authz.DataPull, []string{"limit", "cursor", "items", "filter"}, a.changes)
+	a.data(http.MethodPost, "/data/{resource}/query", "Rows by keys, up to 10,000, or by conditions, page by page",
+		authz.DataPull, nil, a.query).RequestBody = a.jsonBody(typeOf[queryBody]())
 	a.data(http.MethodPost, "/data/{resource}/verify", "Check claims; values are not disclosed",
-		authz.DataVerify, nil, a.verify)
+		authz.DataVerify, nil, a.verify).RequestBody = a.jsonBody(typeOf[claims]())
 	a.data(http.MethodGet, "/data/{resource}/schema", "The granted items",
 		authz.DataPull, nil, a.schema)
 }
@@ -45,16 +57,20 @@ func (a *API) dataRoutes() {
 type puller func(c *gin.Context, client authz.Principal, call pull.Call, query url.Values) (*pull.Page, error)
 
 // data registers a pull route with its description.
-func (a *API) data(method, path, summary string, action authz.Action, parameters []string, answer puller) {
+func (a *API) data(method, path, summary string, action authz.Action, parameters []string, answer puller) *huma.Operation {
 	r := Route{Method: method, Path: base + path, Access: ByClient, Action: action, Summary: summary, Limit: verifyLimit}
 	formats := []format{jsonFormat}
-	if path == "/data/{resource}/rows" {
-		// A stream lasts as long as its rows do; pages are bounded where they are read.
-		formats, r.Timeout = append(formats, ndjsonFormat), unbounded
-	}
 	mode := path[strings.LastIndex(path, "/")+1:]
-	if mode == "{key}" {
+	switch mode {
+	case "{key}":
 		mode = "row"
+	case "rows":
+		// A stream lasts as long as its rows do; pages are bounded where they are read.
+		formats, r.Timeout = append(formats, ndjsonFormat, csvFormat), unbounded
+	case "changes":
+		formats = append(formats, csvFormat)
+	case "query":
+		formats, r.Limit = append(formats, csvFormat), queryLimit
 	}
 	op := a.plain(r, func(c *gin.Context) {
 		page, err := a.pull(c, r, formats, parameters, answer)
@@ -78,15 +94,12 @@ func (a *API) data(method, path, summary string, action authz.Action, parameters
 		h.Set("X-Content-Digest", page.Digest)
 		limitHeaders(h, page.Limits)
 		h.Set("Content-Length", strconv.Itoa(len(page.Body)))
-		c.Data(http.StatusOK, "application/json", page.Body)
+		if page.Format == pull.FormatCSV {
+			csvHeaders(h, page)
+		}
+		c.Data(http.StatusOK, page.Format.ContentType(), page.Body)
 	})
 	op.Parameters = dataParameters(path, parameters)
-	if method == http.MethodPost {
-		op.RequestBody = &huma.RequestBody{
-			Required: true,
-			Content:  map[string]*huma.MediaType{"application/json": {Schema: a.claimsSchema()}},
-		}
-	}
 	op.Responses["200"] = &huma.Response{
 		Description: summary,
 		Headers: map[string]*huma.Param{
@@ -102,6 +115,7 @@ func (a *API) data(method, path, summary string, action authz.Action, parameters
 	for _, f := range formats[1:] {
 		op.Responses["200"].Content[f.media] = &huma.MediaType{Schema: &huma.Schema{Type: "string", Description: f.what}}
 	}
+	return op
 }
 
 // pull admits the caller, reads what every call says about itself and hands over to answer.
@@ -167,7 +181,23 @@ func (a *API) rows(c *gin.Context, client authz.Principal, call pull.Call, query
 		return nil, err
 	}
 	r := pull.RowsRequest{Call: call, Limit: limit, Cursor: query.Get("cursor"), Items: itemsOf(query), Filter: filterOf(query)}
-	if c.GetString(formatName) == ndjson && originalMethod(c.Request.Context()) != http.MethodHead {
+	r.Format = formatOf(c)
+	stream, err := streamOf(query)
+	if err != nil {
+		return nil, err
+	}
+	if c.GetString(formatName) == ndjson {
+		r.Format, stream = pull.FormatNDJSON, true
+	}
+	if originalMethod(c.Request.Context()) == http.MethodHead {
+		stream = false
+	}
+	if stream {
+		if r.Format == pull.FormatJSON {
+			return nil, fault.InvalidFields([]fault.Field{{
+				Name: "stream", Code: "not_acceptable", Message: "a stream is sent as application/x-ndjson or text/csv; ask for one of them by Accept",
+			}})
+		}
 		return nil, a.stream(c, client, r)
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), defaultTimeout)
@@ -185,8 +215,48 @@ func (a *API) changes(c *gin.Context, client authz.Principal, call pull.Call, qu
 		return nil, err
 	}
 	return a.opt.Pull.Changes(c.Request.Context(), client, pull.ChangesRequest{
-		Call: call, Limit: limit, Cursor: query.Get("cursor"), Items: itemsOf(query), Filter: filterOf(query),
+		Call: call, Limit: limit, Cursor: query.Get("cursor"), Items: itemsOf(query), Filter: filterOf(query), Format: formatOf(c),
 	})
+}
+
+// queryBody is the body of query. It has everything that rows take from the address, since a body may be long and is in
+// nobody's log.
+type queryBody struct {
+	Keys   []string        `json:"keys,omitempty" maxItems:"10000" doc:"Clear keys; parts of a composite key joined by ~1, ~ written ~0."`
+	Filter json.RawMessage `json:"filter,omitempty" doc:"A row filter."`
+	Items  []string        `json:"items,omitempty" doc:"Identifiers of granted items; all when not given."`
+	Limit  int             `json:"limit,omitempty" minimum:"1" maximum:"5000" doc:"Most rows of a page; 1000 when not given."`
+	Cursor string          `json:"cursor,omitempty" doc:"next_cursor of the page before, with everything else as it was."`
+}
+
+func (a *API) query(c *gin.Context, client authz.Principal, call pull.Call, _ url.Values) (*pull.Page, error) {
+	var in queryBody
+	if err := decodeBody(c, &in); err != nil {
+		return nil, fault.InvalidFields([]fault.Field{{
+			Name: "keys", Code: "malformed", Message: `send {"keys":["…"],"filter":{…},"items":["…"],"limit":n,"cursor":"…"} with keys, a filter, or both`,
+		}})
+	}
+	if string(in.Filter) == "null" {
+		in.Filter = nil
+	}
+	return a.opt.Pull.Query(c.Request.Context(), client, pull.QueryRequest{
+		Call: call, Keys: in.Keys, Filter: in.Filter, Items: in.Items, Limit: in.Limit, Cursor: in.Cursor, Format: formatOf(c),
+	})
+}
+
+// decodeBody decodes the body of a plain route strictly.
+func decodeBody(c *gin.Context, into any) error {
+	raw, _ := c.Get(bodyKey)
+	body, _ := raw.([]byte)
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return err
+	}
+	if decoder.More() {
+		return errors.New("more than one value")
+	}
+	return nil
 }
 
 // claims is the body of verify.
@@ -195,12 +265,8 @@ type claims struct {
 }
 
 func (a *API) verify(c *gin.Context, client authz.Principal, call pull.Call, _ url.Values) (*pull.Page, error) {
-	raw, _ := c.Get(bodyKey)
-	body, _ := raw.([]byte)
-	decoder := json.NewDecoder(strings.NewReader(string(body)))
-	decoder.DisallowUnknownFields()
 	var in claims
-	if err := decoder.Decode(&in); err != nil || decoder.More() {
+	if err := decodeBody(c, &in); err != nil {
 		return nil, fault.InvalidFields([]fault.Field{{
 			Name: "claims", Code: "malformed", Message: `send {"claims":[{"key":"…","items":{"<identifier>":<value>}}]}`,
 		}})
@@ -240,6 +306,24 @@ func filterOf(query url.Values) json.RawMessage {
 	return json.RawMessage(text)
 }
 
+// formatOf returns the format of a page that the caller asks for.
+func formatOf(c *gin.Context) pull.Format {
+	if c.GetString(formatName) == csvType {
+		return pull.FormatCSV
+	}
+	return pull.FormatJSON
+}
+
+func streamOf(query url.Values) (bool, error) {
+	switch query.Get("stream") {
+	case "":
+		return false, nil
+	case "true":
+		return true, nil
+	}
+	return false, fault.InvalidFields([]fault.Field{{Name: "stream", Code: "malformed", Message: "send true, or leave it out"}})
+}
+
 // limitHeaders says what is left of rate and quota.
 func limitHeaders(h http.Header, l pull.Limits) {
 	if l.Calls > 0 {
@@ -252,11 +336,37 @@ func limitHeaders(h http.Header, l pull.Limits) {
 	}
 }
 
+// csvHeaders says in headers what JSON says around the rows.
+func csvHeaders(h http.Header, p *pull.Page) {
+	cursorHeaders(h, p.NextCursor, p.ChangesCursor)
+	if !p.AsOf.IsZero() {
+		asOfHeader(h, p.AsOf)
+	}
+	if p.More != nil {
+		h.Set("X-More", strconv.FormatBool(*p.More))
+	}
+}
+
+func asOfHeader(h http.Header, at time.Time) {
+	h.Set("X-As-Of", at.In(time.FixedZone("+08:00", 8*3600)).Format("2006-01-02T15:04:05.999999-07:00"))
+}
+
+// cursorHeaders sets the cursors there are.
+func cursorHeaders(h http.Header, next, changes string) {
+	if next != "" {
+		h.Set("X-Next-Cursor", next)
+	}
+	if changes != "" {
+		h.Set("X-Changes-Cursor", changes)
+	}
+}
+
 // dataParameters describes the parameters of a pull route.
 func dataParameters(path string, query []string) []*huma.Param {
 	texts := map[string]string{
 		"limit": "Most rows to return.", "cursor": "next_cursor of the page before, or changes_cursor.",
 		"items": "Identifiers of granted items, separated by commas; all when not given.", "filter": "A row filter as JSON.",
+		"stream": "true: all rows as one stream, of application/x-ndjson or text/csv.",
 	}
 	text := &huma.Schema{Type: "string"}
 	out := []*huma.Param{{Name: "resource", In: "path", Required: true, Schema: text, Description: "Id of the resource, or its code with / written -."}}
@@ -276,6 +386,10 @@ func dataParameters(path string, query []string) []*huma.Param {
 	return out
 }
 
-func (a *API) claimsSchema() *huma.Schema {
-	return huma.SchemaFromType(a.huma.OpenAPI().Components.Schemas, typeOf[claims]())
+// jsonBody describes a body that must be sent.
+func (a *API) jsonBody(t reflect.Type) *huma.RequestBody {
+	return &huma.RequestBody{
+		Required: true,
+		Content:  map[string]*huma.MediaType{"application/json": {Schema: huma.SchemaFromType(a.huma.OpenAPI().Components.Schemas, t)}},
+	}
 }

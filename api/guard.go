@@ -88,6 +88,12 @@ func (a *API) admit(req *http.Request, r Route) (authz.Principal, error) {
 		return authz.Principal{}, err
 	}
 	requestOf(req.Context()).actor = p
+	if p.Limit != "" && !r.Unfinished {
+		return authz.Principal{}, p.Limit.Fault()
+	}
+	if r.Access == Parties {
+		return p, nil
+	}
 	if isClient := p.Kind == audit.ActorClient; isClient != (r.Access == ByClient) {
 		message := "this is for people; a client's key opens the data routes only"
 		if !isClient {

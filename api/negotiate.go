@@ -17,6 +17,7 @@ type format struct {
 var (
 	jsonFormat   = format{media: "application/json", what: "One page."}
 	ndjsonFormat = format{media: ndjson, what: "All rows as a stream, one object a line."}
+	csvFormat    = format{media: csvType, what: "One page, or with stream=true all rows as a stream, as RFC 4180 says."}
 )
 
 // negotiate returns the format that an Accept header prefers (RFC 9110, 12.5.1): the highest weight, then the one the header

@@ -26,6 +26,7 @@ const (
 	SignedIn  Access = "signed_in"  // Any person with a session, for their own things.
 	Permitted Access = "permitted"  // A person one of whose roles has the route's action.
 	ByClient  Access = "by_client"  // A consuming system; its grants decide.
+	Parties   Access = "parties"    // A person who may see the object, or a consuming system whose object it is.
 	Operators Access = "operations" // Probes of the machine room; no login, no data.
 )
 
@@ -34,7 +35,7 @@ type Route struct {
 	Method  string
 	Path    string // As in the OpenAPI document, with {names}.
 	Access  Access
-	Action  authz.Action  // The permission; set where Access is Permitted or ByClient.
+	Action  authz.Action  // The permission; set where Access is Permitted, ByClient or Parties.
 	Tag     string        // Groups routes in the documentation.
 	Summary string        // One line for the documentation.
 	Status  int           // Of a success; 0 means 200.
@@ -42,6 +43,8 @@ type Route struct {
 	Limit   int64         // Largest body in bytes; 0 means the hub's body limit.
 	Timeout time.Duration // Longest time of the handler; 0 means 30 s, unbounded that it bounds itself.
 	Max     int           // Requests at the same time on this node; 0 means as many as its class.
+	// Unfinished says that people may call it before they have changed a password or set up a second factor that they must.
+	Unfinished bool
 }
 
 // OperationID returns the route's stable name in the OpenAPI document.
@@ -77,6 +80,9 @@ func create(path, summary string, action authz.Action) Route {
 func (r Route) atMost(n int) Route { r.Max = n; return r }
 
 func (r Route) signedIn() Route { r.Access, r.Action = SignedIn, ""; return r }
+
+// unfinished opens a route to people who have to finish their sign-in first.
+func (r Route) unfinished() Route { r.Unfinished = true; return r.signedIn() }
 
 // Inputs that many routes share. Those that others embed are exported, since huma passes over embedded fields that are not.
 type (

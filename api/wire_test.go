@@ -10,6 +10,7 @@ import (
 
 	"github.com/shuqiao/shuqiao/api/client"
 	"github.com/shuqiao/shuqiao/audit"
+	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/exchange"
@@ -68,9 +69,26 @@ func TestClientKnowsEveryField(t *testing.T) {
 		{client.Reconciliation{}, exchange.Reconciliation{}},
 		{client.Freshness{}, exchange.Freshness{}},
 		{client.User{}, identity.User{}},
+		{client.Leaver{}, identity.Leaver{}},
+		{client.Handed{}, identity.Handed{}},
+		{client.Deputy{}, identity.Deputy{}},
+		{client.OpenSession{}, identity.OpenSession{}},
+		{client.Enrolment{}, identity.Enrolment{}},
+		{client.SecondFactorState{}, identity.SecondFactorState{}},
 		{client.ConsumingSystem{}, identity.Client{}},
 		{client.Key{}, identity.Key{}},
 		{client.Event{}, audit.Entry{}},
+		{client.Facets{}, catalog.Facets{}},
+		{client.Facet{}, catalog.Facet{}},
+		{client.HistoryEntry{}, catalog.HistoryEntry{}},
+		{client.ThemeDatabase{}, catalog.ThemeDatabase{}},
+		{client.RequestEntry{}, sharing.RequestEntry{}},
+		{client.GrantEntry{}, sharing.GrantEntry{}},
+		{client.Usage{}, audit.Usage{}},
+		{client.Checkpoint{}, audit.Checkpoint{}},
+		{client.Proof{}, audit.Proof{}},
+		{client.RuleChanges{}, authz.Changes{}},
+		{client.Rule{}, authz.Rule{}},
 	} {
 		got, want := jsonFields(reflect.TypeOf(pair[0])), jsonFields(reflect.TypeOf(pair[1]))
 		if diff := cmp.Diff(want, got); diff != "" {

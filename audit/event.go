@@ -27,6 +27,7 @@ type Actor struct {
 	Kind       ActorKind `json:"kind"`
 	ID         string    `json:"id"`
 	Department uuid.UUID `json:"department"`
+	OnBehalfOf string    `json:"on_behalf_of,omitempty"` // The absent person whose deputy acted; "" otherwise.
 }
 
 // Object is what it was done to: a kind such as "grant" or "run", and its id.

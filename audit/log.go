@@ -108,9 +108,13 @@ func scanEntry(row pgx.CollectableRow) (Entry, error) {
 	}
 	// A body that is no JSON any more still has columns worth showing; verification names it.
 	var b struct {
+		Actor struct {
+			OnBehalfOf string `json:"on_behalf_of"`
+		} `json:"actor"`
 		Detail json.RawMessage `json:"detail"`
 	}
 	_ = json.Unmarshal(raw, &b)
+	e.Actor.OnBehalfOf = b.Actor.OnBehalfOf
 	if e.Detail = b.Detail; e.Detail == nil {
 		e.Detail = json.RawMessage("{}")
 	}

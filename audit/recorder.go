@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/shuqiao/shuqiao/internal/db"
 	"github.com/shuqiao/shuqiao/internal/fault"
@@ -41,6 +39,7 @@ const (
 // Recorder writes usage records. Records of concurrent callers share a transaction and a leaf of the tree.
 type Recorder struct {
 	db      *db.DB
+	clock   databaseClock // Of the one goroutine.
 	queue   chan *entry
 	closing chan struct{}
 	closed  chan struct{}
@@ -197,17 +196,17 @@ func (r *Recorder) commit(group []*entry) {
 	}
 }
 
-// write makes complete records durable, with one event that holds the digest of all. It takes two round trips: the
-// time, which the digest covers, and both statements together, which the server runs as one transaction.
+// write makes complete records durable, with one event that holds the digest of all, in one statement and mostly one
+// round trip: the time, which the digest covers, is that of the last one carried on.
 func (r *Recorder) write(ctx context.Context, records []Usage) error {
-	conn, err := r.db.Pool.Acquire(ctx)
-	if err != nil {
-		return fmt.Errorf("taking a database connection: %w", err)
-	}
-	defer conn.Release()
-	var now time.Time
-	if err := conn.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
-		return fmt.Errorf("reading the time: %w", err)
+	now, ok := r.clock.now(time.Now())
+	if !ok {
+		sent := time.Now()
+		if err := r.db.Pool.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
+			return fmt.Errorf("reading the time: %w", err)
+		}
+		r.clock.set(now, sent, time.Now())
+		now = r.clock.give(now)
 	}
 	e, err := batchEvent(records, now)
 	if err != nil {
@@ -217,16 +216,12 @@ func (r *Recorder) write(ctx context.Context, records []Usage) error {
 	if err != nil {
 		return err
 	}
-	var batch pgx.Batch
-	batch.Queue(insertEvent, eventArgs...)
-	batch.Queue(insertUsage, usageArgs(records, event)...)
-	results := conn.SendBatch(ctx, &batch)
-	for range batch.Len() {
-		if _, err := results.Exec(); err != nil {
-			return errors.Join(err, results.Close())
-		}
+	sent := time.Now()
+	if err := r.db.Pool.QueryRow(ctx, insertBatch, append(usageArgs(records, event), eventArgs...)...).Scan(&now); err != nil {
+		return err
 	}
-	return results.Close() // Reports the commit.
+	r.clock.set(now, sent, time.Now())
+	return nil
 }
 
 // batchEvent gives the records their time, sorts them, and describes them.
@@ -263,6 +258,16 @@ const insertUsage = `
 		$21::text[], $22::text[])
 		AS r(id, grant_id, terms, client, resource, mode, state, rows, items, purpose, case_number, query, seq_from, seq_to, as_of,
 			tokens, digest, policy_n, rule, request)`
+
+// insertBatch adds records and their event, pending mark included, as one statement, which is one transaction, and returns
+// the time. Its arguments are those of insertUsage, then those of insertEvent.
+const insertBatch = `
+	WITH e AS (
+		INSERT INTO event (id, at, actor_kind, actor_id, actor_department, action, object_kind, object_id, outcome, body)
+		VALUES ($23, $24, $25, $26, $27, $28, $29, $30, $31, $32)),
+	p AS (INSERT INTO pending (event_id) VALUES ($23)),
+	u AS (` + insertUsage + `)
+	SELECT clock_timestamp()`
 
 // usageArgs makes the arguments of insertUsage for records that share a time and an event.
 func usageArgs(records []Usage, event uuid.UUID) []any {

@@ -11,10 +11,16 @@ const (
 	UserCreate      Action = "user.create"
 	UserDisable     Action = "user.disable"
 	UserSetRoles    Action = "user.set_roles"
-	ClientRead      Action = "client.read"
-	ClientWrite     Action = "client.write"
-	KeyIssue        Action = "key.issue"
-	KeyRevoke       Action = "key.revoke"
+
+	UserUnlock            Action = "user.unlock"              // End the lock that failed sign-ins brought.
+	UserSetPassword       Action = "user.set_password"        // Give a password that must be changed at the first sign-in.
+	UserResetSecondFactor Action = "user.reset_second_factor" // For a person who lost theirs.
+	UserSetDeputy         Action = "user.set_deputy"          // For others; everyone names their own.
+
+	ClientRead  Action = "client.read"
+	ClientWrite Action = "client.write"
+	KeyIssue    Action = "key.issue"
+	KeyRevoke   Action = "key.revoke"
 
 	SystemRead           Action = "system.read"
 	SystemWrite          Action = "system.write"
@@ -101,6 +107,10 @@ var actions = []struct {
 	{UserCreate, ownDepartment},
 	{UserDisable, ownDepartment},
 	{UserSetRoles, anyDepartment},
+	{UserUnlock, ownDepartment},
+	{UserSetPassword, ownDepartment},
+	{UserResetSecondFactor, ownDepartment},
+	{UserSetDeputy, ownDepartment},
 	{ClientRead, ownDepartment},
 	{ClientWrite, ownDepartment},
 	{KeyIssue, ownDepartment},

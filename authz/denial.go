@@ -63,6 +63,9 @@ func (e *Enforcer) writeDenial(ctx context.Context, p Principal, a Action, t Tar
 	if v.ruleID != "" {
 		detail["rule"] = v.ruleID
 	}
+	if v.limit != "" {
+		detail["reason"] = string(v.limit)
+	}
 	if v.foreign {
 		detail["reason"] = "another department's object"
 	}

@@ -69,7 +69,8 @@ func (e *Enforcer) reload(ctx context.Context) error {
 // Follower returns the follower whose lease the decisions rest on.
 func (e *Enforcer) Follower() *Follower { return e.follower }
 
-// Check decides whether p may do a to t and returns the decision, which allows a and nothing else. Otherwise it returns the
+// Check decides whether p may do a to t and returns the decision, which allows a and nothing else; its principal says for
+// whom p acts. Otherwise it returns the
 // zero Decision and a Forbidden fault "forbidden", noted in the log, or an Unavailable fault "policy_stale" when the node
 // cannot confirm within a second that its policy is current. Whatever else goes wrong is an error, too, and so a refusal.
 func (e *Enforcer) Check(ctx context.Context, p Principal, a Action, t Target) (Decision, error) {
@@ -83,6 +84,7 @@ func (e *Enforcer) Check(ctx context.Context, p Principal, a Action, t Target) (
 		e.writeDenial(ctx, p, a, t, v, n)
 		return Decision{}, forbidden(a, v)
 	}
+	p.OnBehalfOf = v.onBehalfOf
 	return Decision{principal: p, action: a, target: t, policyN: n, ruleID: v.ruleID, allowed: true}, nil
 }
 
@@ -108,6 +110,9 @@ func (e *Enforcer) Recheck(d Decision) error {
 }
 
 func forbidden(a Action, v verdict) *fault.Fault {
+	if v.limit != "" {
+		return v.limit.Fault()
+	}
 	f := fault.New(fault.Forbidden, "forbidden", "this needs the right %s; ask the security administrator", a)
 	if v.foreign {
 		f = fault.New(fault.Forbidden, "forbidden", "this needs the right %s in the department that the object belongs to", a)

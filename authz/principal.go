@@ -44,9 +44,33 @@ type Principal struct {
 	ID         uuid.UUID // User or client; zero for the hub.
 	Name       string    // User name or client name, for the caller's own eyes; the part of the hub for ActorSystem.
 	Department uuid.UUID
-	Roles      []Role
+	Roles      []Role    // The principal's own.
 	Session    uuid.UUID // Of a person's session; zero otherwise.
 	Key        string    // Key id of a client; "" otherwise.
+
+	// Limit is what a person has to do before anything else; "" for nothing. The enforcer refuses a limited principal
+	// everything, with this code.
+	Limit Limit
+	// StandIns are the absent people whose deputy this person is now. Their roles count for the actions of Deputable.
+	StandIns []StandIn
+	// OnBehalfOf is the absent person for whom this principal acts; zero where it acts by its own roles. The enforcer sets
+	// it in the principal of a Decision.
+	OnBehalfOf uuid.UUID
+}
+
+// Limit names what a person has to do before the hub lets them do anything else. It is also the code of the refusal.
+type Limit string
+
+// The limits.
+const (
+	PasswordChangeRequired Limit = "password_change_required"
+	EnrolmentRequired      Limit = "second_factor_enrolment_required"
+)
+
+// StandIn is one absent person for whom another acts.
+type StandIn struct {
+	User  uuid.UUID
+	Roles []Role // Of the absent person; never one of the three exclusive ones.
 }
 
 // Hub returns the principal of a part of the hub, such as "scheduler".
@@ -57,10 +81,24 @@ func Hub(part string) Principal {
 // Has reports whether the principal holds the role.
 func (p Principal) Has(r Role) bool { return slices.Contains(p.Roles, r) }
 
+// Selves returns the ids of the principal and of everybody it stands in for. Whoever reviews must be none of those who
+// made a thing, and standing in for the maker is no way around that.
+func (p Principal) Selves() []uuid.UUID {
+	out := []uuid.UUID{p.ID}
+	for _, s := range p.StandIns {
+		out = append(out, s.User)
+	}
+	return out
+}
+
 // Actor returns how the principal appears in the log.
 func (p Principal) Actor() audit.Actor {
 	if p.Kind == audit.ActorSystem {
 		return audit.Actor{Kind: audit.ActorSystem, ID: p.Name}
 	}
-	return audit.Actor{Kind: p.Kind, ID: p.ID.String(), Department: p.Department}
+	actor := audit.Actor{Kind: p.Kind, ID: p.ID.String(), Department: p.Department}
+	if p.OnBehalfOf != uuid.Nil {
+		actor.OnBehalfOf = p.OnBehalfOf.String()
+	}
+	return actor
 }

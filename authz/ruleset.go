@@ -175,11 +175,39 @@ type verdict struct {
 	allowed bool
 	ruleID  string // The rule that decided; "" when none matched or the scope refused.
 	foreign bool   // A rule allows it on objects of the principal's own department only.
+	limit   Limit  // What the principal has to do first.
+
+	onBehalfOf uuid.UUID // The absent person whose role allows it; zero where the principal's own does.
 }
 
 // decide answers for a principal: allowed when any of its roles is. A departmental role counts only on objects of its own
-// department where the action is scoped. Unknown roles, actions, sharing types and grades are refused.
+// department where the action is scoped. Unknown roles, actions, sharing types and grades are refused. The roles of people
+// it stands in for are asked where its own do not suffice, for what deputies may do.
 func (s *ruleSet) decide(p Principal, a Action, t Target) verdict {
+	if p.Limit != "" {
+		return verdict{limit: p.Limit}
+	}
+	v := s.decideFor(p, p.Roles, a, t)
+	if v.allowed || len(p.StandIns) == 0 || !Deputable(a) {
+		return v
+	}
+	for _, absent := range p.StandIns {
+		// The three administrators stay apart whatever a table says.
+		if exclusive(p.Roles) || exclusive(absent.Roles) {
+			continue
+		}
+		if w := s.decideFor(p, absent.Roles, a, t); w.allowed {
+			w.onBehalfOf = absent.User
+			return w
+		}
+	}
+	return v
+}
+
+func exclusive(roles []Role) bool { return slices.ContainsFunc(roles, Role.Exclusive) }
+
+// decideFor answers for the principal's department and some roles.
+func (s *ruleSet) decideFor(p Principal, roles []Role, a Action, t Target) verdict {
 	var v verdict
 	action, known := s.actionAt[a]
 	share, knownShare := s.shareAt[orNone(t.ShareType)]
@@ -195,7 +223,7 @@ func (s *ruleSet) decide(p Principal, a Action, t Target) verdict {
 	if t.Granted {
 		at[3] = 1
 	}
-	for _, role := range p.Roles {
+	for _, role := range roles {
 		r, known := s.roleAt[role]
 		if !known {
 			continue

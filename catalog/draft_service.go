@@ -79,7 +79,7 @@ func overlay(base, m Metadata) Metadata {
 // identifier.
 func (s *Service) EditDraft(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, m Metadata) (Resource, error) {
 	normalise(&m)
-	return s.change(ctx, p, id, ifMatch, authz.ResourceCompile, func(tx *db.Tx, r *Resource) error {
+	return s.change(ctx, p, id, ifMatch, authz.ResourceCompile, func(tx *db.Tx, p authz.Principal, r *Resource) error {
 		v, err := s.draft(ctx, tx, *r, "edit")
 		if err != nil {
 			return err
@@ -102,7 +102,7 @@ func (s *Service) EditDraft(ctx context.Context, p authz.Principal, id uuid.UUID
 // StartVersion begins a new draft beside the published version, which stays visible. It states what the published one
 // states, except the sign-off: the head of the department consents to each change (Art 13).
 func (s *Service) StartVersion(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64) (Resource, error) {
-	return s.change(ctx, p, id, ifMatch, authz.ResourceCompile, func(tx *db.Tx, r *Resource) error {
+	return s.change(ctx, p, id, ifMatch, authz.ResourceCompile, func(tx *db.Tx, p authz.Principal, r *Resource) error {
 		if r.State != Published {
 			return illegalMove("entry", string(r.State), "start_version", nil)
 		}
@@ -203,13 +203,15 @@ func (s *Service) known(ctx context.Context, p authz.Principal, id uuid.UUID) (R
 	return r, nil
 }
 
-// change asks the enforcer, locks an entry, lets work alter it and writes it back with the next row version.
-func (s *Service) change(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, action authz.Action, work func(*db.Tx, *Resource) error) (Resource, error) {
+// change asks the enforcer, locks an entry, lets work alter it and writes it back with the next row version. work is told for
+// whom it is done.
+func (s *Service) change(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, action authz.Action, work func(*db.Tx, authz.Principal, *Resource) error) (Resource, error) {
 	r, err := s.known(ctx, p, id)
 	if err != nil {
 		return Resource{}, err
 	}
-	if _, err := s.enforcer.Check(ctx, p, action, resourceTarget(r)); err != nil {
+	decision, err := s.enforcer.Check(ctx, p, action, resourceTarget(r))
+	if err != nil {
 		return Resource{}, err
 	}
 	err = s.db.InTx(ctx, func(tx *db.Tx) (err error) {
@@ -219,7 +221,7 @@ func (s *Service) change(ctx context.Context, p authz.Principal, id uuid.UUID, i
 		if err := matches(ifMatch, r.RowVersion); err != nil {
 			return err
 		}
-		if err := work(tx, &r); err != nil {
+		if err := work(tx, decision.Principal(), &r); err != nil {
 			return err
 		}
 		r.RowVersion, r.UpdatedAt = r.RowVersion+1, tx.Now()

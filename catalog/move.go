@@ -29,6 +29,8 @@ const (
 const (
 	StepCreate Step = "create"
 	StepEdit   Step = "edit"
+
+	StepHandOver Step = "hand_over" // The maker has left; somebody else goes on.
 )
 
 // Move is one allowed change of a version's state.

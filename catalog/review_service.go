@@ -40,7 +40,7 @@ type HistoryEntry struct {
 // Submit hands the newest version to the department's review. It must pass Check: the error names every missing or
 // contradictory field.
 func (s *Service) Submit(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64) (Resource, error) {
-	return s.move(ctx, p, id, ifMatch, StepSubmit, "", nil, func(tx *db.Tx, r *Resource, v *Version) error {
+	return s.move(ctx, p, id, ifMatch, StepSubmit, "", nil, func(tx *db.Tx, p authz.Principal, r *Resource, v *Version) error {
 		v.SubmittedBy = p.ID
 		return s.complete(ctx, tx, *r, *v)
 	})
@@ -70,7 +70,7 @@ func (s *Service) Return(ctx context.Context, p authz.Principal, id uuid.UUID, i
 // supersedes the version published before, in the same transaction. A mount of the version before goes on serving when
 // the items allow it, and is suspended when it would feed what is withheld or gone.
 func (s *Service) Publish(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64) (Resource, error) {
-	return s.move(ctx, p, id, ifMatch, StepPublish, "", nil, func(tx *db.Tx, r *Resource, v *Version) error {
+	return s.move(ctx, p, id, ifMatch, StepPublish, "", nil, func(tx *db.Tx, p authz.Principal, r *Resource, v *Version) error {
 		if visible(r.State) && r.State != Published {
 			return illegalMove("entry", string(r.State), string(StepPublish), stepNames(Next(r.State)))
 		}
@@ -105,7 +105,7 @@ func (s *Service) Publish(ctx context.Context, p authz.Principal, id uuid.UUID, 
 
 // TakeOffline hides a published entry on the provider's recorded request; the reason is mandatory.
 func (s *Service) TakeOffline(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, reason string, request OfflineRequest) (Resource, error) {
-	return s.move(ctx, p, id, ifMatch, StepTakeOffline, reason, request, func(*db.Tx, *Resource, *Version) error {
+	return s.move(ctx, p, id, ifMatch, StepTakeOffline, reason, request, func(*db.Tx, authz.Principal, *Resource, *Version) error {
 		c := &checker{facts: Facts{Today: s.today()}}
 		c.required("request.by", request.By, "name the head of the provider's sharing office who asked for this")
 		c.date("request.date", request.Date)
@@ -121,7 +121,7 @@ func (s *Service) Republish(ctx context.Context, p authz.Principal, id uuid.UUID
 
 // Revoke ends an offline entry for good; its code is never used again. The reason is mandatory.
 func (s *Service) Revoke(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, reason string) (Resource, error) {
-	return s.move(ctx, p, id, ifMatch, StepRevoke, reason, nil, func(tx *db.Tx, r *Resource, _ *Version) error {
+	return s.move(ctx, p, id, ifMatch, StepRevoke, reason, nil, func(tx *db.Tx, _ authz.Principal, r *Resource, _ *Version) error {
 		_, err := tx.Exec(ctx, `
 			UPDATE mount SET state = 'removed', note = 'the entry was revoked', row_version = row_version + 1, updated_at = $2
 			WHERE resource_id = $1 AND state <> 'removed'`, r.ID, tx.Now())
@@ -164,7 +164,7 @@ func (s *Service) WithdrawConsent(ctx context.Context, p authz.Principal, id uui
 }
 
 func (s *Service) consent(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, verb string, work func(*Resource) (map[string]any, error)) (Resource, error) {
-	return s.change(ctx, p, id, ifMatch, authz.ResourceConsent, func(tx *db.Tx, r *Resource) error {
+	return s.change(ctx, p, id, ifMatch, authz.ResourceConsent, func(tx *db.Tx, p authz.Principal, r *Resource) error {
 		if r.State == Revoked {
 			return illegalMove("entry", string(r.State), verb, nil)
 		}
@@ -184,8 +184,8 @@ func (s *Service) consent(ctx context.Context, p authz.Principal, id uuid.UUID, 
 
 // move takes one step with the version it applies to: the visible one for steps of visible entries, else the newest.
 // work, which may be nil, runs before the state changes and may alter both.
-func (s *Service) move(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, step Step, reason string, document any, work func(*db.Tx, *Resource, *Version) error) (Resource, error) {
-	return s.change(ctx, p, id, ifMatch, actionOf(step), func(tx *db.Tx, r *Resource) error {
+func (s *Service) move(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, step Step, reason string, document any, work func(*db.Tx, authz.Principal, *Resource, *Version) error) (Resource, error) {
+	return s.change(ctx, p, id, ifMatch, actionOf(step), func(tx *db.Tx, p authz.Principal, r *Resource) error {
 		number := r.Newest
 		if step == StepTakeOffline || step == StepRepublish || step == StepRevoke || r.State == Revoked {
 			number = shown(*r)
@@ -207,7 +207,7 @@ func (s *Service) move(ctx context.Context, p authz.Principal, id uuid.UUID, ifM
 			}
 		}
 		if work != nil {
-			if err := work(tx, r, &v); err != nil {
+			if err := work(tx, p, r, &v); err != nil {
 				return err
 			}
 		}
@@ -308,13 +308,15 @@ func (s *Service) complete(ctx context.Context, tx *db.Tx, r Resource, v Version
 	return fault.InvalidFields(blocks)
 }
 
-// notTheMaker refuses reviewers who made, edited or submitted the version themselves.
+// notTheMaker refuses reviewers who made, edited or submitted the version, or took it over from a leaver, themselves or as
+// whoever they stand in for.
 func notTheMaker(ctx context.Context, tx *db.Tx, p authz.Principal, id uuid.UUID, version int) error {
 	var made bool
 	err := tx.QueryRow(ctx, `
 		SELECT EXISTS (SELECT FROM resource_step
-			WHERE resource_id = $1 AND version = $2 AND actor_id = $3 AND action = ANY($4))`,
-		id, version, p.ID, []string{string(StepCreate), string(StepEdit), string(StepSubmit)}).Scan(&made)
+			WHERE resource_id = $1 AND version = $2 AND actor_id = ANY($3) AND action = ANY($4))
+			OR EXISTS (SELECT FROM resource_version WHERE resource_id = $1 AND version = $2 AND made_by = ANY($3))`,
+		id, version, p.Selves(), []string{string(StepCreate), string(StepEdit), string(StepSubmit)}).Scan(&made)
 	if err != nil {
 		return fmt.Errorf("reading history: %w", err)
 	}

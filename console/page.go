@@ -92,6 +92,10 @@ func (c *console) page(show func(*visit) error) http.Handler {
 			return
 		}
 		v := &visit{console: c, look: c.looks[languageOf(r)], w: w, r: r, principal: p}
+		if err == nil && p.Limit != "" && !unfinished(r.URL.Path) {
+			http.Redirect(w, r, accountPath, http.StatusSeeOther)
+			return
+		}
 		if err == nil {
 			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 			err = show(v)
@@ -148,7 +152,14 @@ func (v *visit) draw(status int, page, title string, body any, err error) error 
 	if v.r.Method != http.MethodGet {
 		f.Path = prefix + "/"
 	}
-	if v.principal.Session != uuid.Nil {
+	if unfinished(v.r.URL.Path) {
+		f.Path = accountPath
+	}
+	switch {
+	case v.principal.Session == uuid.Nil:
+	case v.principal.Limit != "":
+		f.Reader = &reader{Name: v.principal.Name, Roles: v.principal.Roles} // Nothing else may be read yet.
+	default:
 		f.Reader, f.Nav = v.reader(), v.nav()
 	}
 	if done := "done." + v.r.URL.Query().Get("done"); v.has(done) {

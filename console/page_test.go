@@ -29,6 +29,7 @@ func TestConsole(t *testing.T) {
 	t.Run("who can see an entry, and what a system can see", func(t *testing.T) { testAccess(t, h) })
 	t.Run("what is shown works, for each person", func(t *testing.T) { testLinks(t, h) })
 	t.Run("what a person may not do answers 403", func(t *testing.T) { testForbidden(t, h) })
+	t.Run("my account: password, second factor, deputy", func(t *testing.T) { testAccount(t, h) })
 	t.Run("signing out ends the session", func(t *testing.T) { testSignOut(t, h) })
 }
 

@@ -1,11 +1,14 @@
 package console
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/internal/edge"
 	"github.com/shuqiao/shuqiao/internal/fault"
 	"github.com/shuqiao/shuqiao/internal/secret"
@@ -37,6 +40,7 @@ type door struct {
 	Username string
 	Back     string
 	Ended    bool // The session ended in the middle of something.
+	OpenID   bool // People may sign in at an OpenID provider.
 }
 
 func (c *console) showSignIn(w http.ResponseWriter, r *http.Request) {
@@ -49,6 +53,10 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 	v := &visit{console: c, look: c.looks[languageOf(r)], w: w, r: r}
 	d := door{Username: v.field("username"), Back: backTo(v.field("back"))}
 	token, session, err := c.Identity.SignIn(r.Context(), d.Username, secret.Secret(r.PostFormValue("password")), c.Address(r))
+	if challenge := challengeOf(err); challenge != "" {
+		c.drawStep(v, http.StatusOK, secondStep{Challenge: challenge, Back: d.Back}, nil)
+		return
+	}
 	if err != nil {
 		if fault.Is(err, fault.Unauthenticated) {
 			err = fault.New(fault.Unauthenticated, "sign_in_refused", "sign-in refused")
@@ -56,11 +64,59 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 		c.drawDoor(v, statuses[fault.KindOf(err)], d, err)
 		return
 	}
-	setCookie(w, r, sessionCookie, token, int(session.ExpiresAt.Sub(c.Clock()).Seconds()))
+	c.enter(v, token, session)
 	http.Redirect(w, r, d.Back, http.StatusSeeOther)
 }
 
+// enter hands the browser its session.
+func (c *console) enter(v *visit, token string, session identity.Session) {
+	setCookie(v.w, v.r, sessionCookie, token, int(session.ExpiresAt.Sub(c.Clock()).Seconds()))
+}
+
+// secondStep is the page that asks for the code of the second factor.
+type secondStep struct {
+	Challenge string
+	Back      string
+}
+
+// challengeOf returns the challenge of a sign-in whose second step is due, or "".
+func challengeOf(err error) string {
+	f, ok := errors.AsType[*fault.Fault](err)
+	if !ok || f.Code != "second_factor_required" {
+		return ""
+	}
+	return f.Detail["challenge"]
+}
+
+func (c *console) signInCode(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	v := &visit{console: c, look: c.looks[languageOf(r)], w: w, r: r}
+	step := secondStep{Challenge: v.field("challenge"), Back: backTo(v.field("back"))}
+	// One field takes both: a code of the app has digits only.
+	code, recovery := v.field("code"), ""
+	if strings.ContainsFunc(code, unicode.IsLetter) {
+		code, recovery = "", code
+	}
+	token, session, err := c.Identity.FinishSignIn(r.Context(), step.Challenge, code, recovery, c.Address(r))
+	switch {
+	case err == nil:
+		c.enter(v, token, session)
+		http.Redirect(w, r, step.Back, http.StatusSeeOther)
+	case fault.CodeOf(err) == "second_factor_wrong", fault.Is(err, fault.Exhausted):
+		c.drawStep(v, statuses[fault.KindOf(err)], step, err)
+	default:
+		c.drawDoor(v, statuses[fault.KindOf(err)], door{Back: step.Back}, err)
+	}
+}
+
+func (c *console) drawStep(v *visit, status int, step secondStep, problem error) {
+	if err := v.draw(status, "second_step", "second_step.title", step, problem); err != nil {
+		c.Logger.ErrorContext(v.r.Context(), "drawing the second step of signing in", "error", err)
+	}
+}
+
 func (c *console) drawDoor(v *visit, status int, d door, problem error) {
+	d.OpenID = c.Identity.HasOpenID()
 	if fault.Is(problem, fault.Internal) && problem != nil {
 		c.Logger.ErrorContext(v.r.Context(), "signing in", "error", problem)
 	}

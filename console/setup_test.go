@@ -75,7 +75,7 @@ func setup(t testing.TB) *hub {
 	check(err)
 	h.enforcer, err = authz.NewEnforcer(h.ctx, authz.Options{DB: h.db, Follower: follower})
 	check(err)
-	h.identity = identity.New(identity.Options{DB: h.db, Enforcer: h.enforcer, Passwords: secret.NewPasswords(secret.PasswordParams{MemoryKiB: 64, Time: 1, Parallelism: 1, Concurrent: 4})})
+	h.identity = identity.New(identity.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, SecondFactor: identity.SecondFactorOff, SignInRate: -1, Passwords: secret.NewPasswords(secret.PasswordParams{MemoryKiB: 64, Time: 1, Parallelism: 1, Concurrent: 4})})
 	registry, err := all.Registry()
 	check(err)
 	h.catalog, err = catalog.New(catalog.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, Connectors: registry})
@@ -162,7 +162,7 @@ func (h *hub) person(t testing.TB) {
 		for _, role := range []authz.Role{authz.DeptAdmin, authz.DeptOperator} {
 			name := d.prefix + strings.TrimPrefix(string(role), "dept")
 			u, err := h.identity.CreateUser(h.ctx, h.people["system_admin"], identity.NewUser{
-				Username: name, DisplayName: name, Password: password, DepartmentID: d.keep.ID,
+				Username: name, DisplayName: name, Password: password, DepartmentID: d.keep.ID, KeepPassword: true,
 			})
 			if err == nil {
 				u, err = h.identity.SetRoles(h.ctx, h.people["security_admin"], u.ID, 0, []authz.Role{role})

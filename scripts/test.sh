@@ -20,8 +20,10 @@ echo "==> compiling the tests (the first time, Go downloads modules and this tak
 CGO_ENABLED=0 "$GO" build -buildvcs=false -o bin/withpg ./internal/pgtest/withpg
 CGO_ENABLED=0 "$GO" build -trimpath -buildvcs=false -o bin/shuqiao ./cmd/shuqiao
 SHUQIAO_TEST_BINARY=$PWD/bin/shuqiao # Processes that are killed or timed are ordinary builds.
+(cd internal/openidtest && CGO_ENABLED=0 "$GO" build -trimpath -buildvcs=false -o ../../bin/openid-provider .)
+SHUQIAO_TEST_OPENID_PROVIDER=$PWD/bin/openid-provider
 SHUQIAO_TEST_FIGURES=$(mktemp)
-export SHUQIAO_TEST_BINARY SHUQIAO_TEST_FIGURES
+export SHUQIAO_TEST_BINARY SHUQIAO_TEST_OPENID_PROVIDER SHUQIAO_TEST_FIGURES
 walk=
 if [ "$*" = ./... ]; then
 	walked=$(mktemp)

@@ -45,7 +45,7 @@ type Conditions struct {
 // is not published any more is the Conflict fault "resource_not_published"; one whose published version has lost a
 // requested item or withholds it, "resource_changed"; a client that is disabled, "client_disabled".
 func (s *Service) Approve(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, c Conditions) (Request, error) {
-	return s.move(ctx, p, id, ifMatch, StepApprove, c.Opinion, func(ctx context.Context, tx *db.Tx, r *Request) error {
+	return s.move(ctx, p, id, ifMatch, StepApprove, c.Opinion, func(ctx context.Context, tx *db.Tx, p authz.Principal, r *Request) error {
 		resource, err := s.offered(ctx, tx, *r)
 		if err != nil {
 			return err

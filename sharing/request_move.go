@@ -30,6 +30,8 @@ const (
 const (
 	StepCreate Step = "create"
 	StepEdit   Step = "edit"
+
+	StepHandOver Step = "hand_over" // The applicant has left; somebody else goes on.
 )
 
 // Side is on whose behalf a step is taken. Provider and consumer follow from who owns the client and the resource.

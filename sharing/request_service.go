@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,11 +89,12 @@ func clientUsable(ctx context.Context, tx *db.Tx, id, department uuid.UUID, lock
 
 // EditDraft replaces the terms of a draft, or of a request that is to be completed. The faults are those of CreateRequest.
 func (s *Service) EditDraft(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, t Terms) (Request, error) {
-	if err := s.ask(ctx, p, id, authz.RequestCreate, ConsumerSide); err != nil {
+	p, err := s.ask(ctx, p, id, authz.RequestCreate, ConsumerSide)
+	if err != nil {
 		return Request{}, err
 	}
 	var r Request
-	err := s.db.InTx(ctx, func(tx *db.Tx) (err error) {
+	err = s.db.InTx(ctx, func(tx *db.Tx) (err error) {
 		if r, err = loadRequest(ctx, tx, id, "FOR UPDATE"); err != nil {
 			return err
 		}
@@ -149,7 +151,7 @@ func (s *Service) Accept(ctx context.Context, p authz.Principal, id uuid.UUID, i
 // Supplement tells the applicant everything that is missing. It can be done once per request (Order 809, Art 21); a
 // second time is the Conflict fault "already_supplemented". The clock does not stop.
 func (s *Service) Supplement(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, missing string) (Request, error) {
-	return s.move(ctx, p, id, ifMatch, StepSupplement, missing, func(_ context.Context, _ *db.Tx, r *Request) error {
+	return s.move(ctx, p, id, ifMatch, StepSupplement, missing, func(_ context.Context, _ *db.Tx, _ authz.Principal, r *Request) error {
 		if r.Supplemented {
 			return fault.New(fault.Conflict, "already_supplemented", "a request is returned for completion once; decide on what there is")
 		}
@@ -167,7 +169,7 @@ func (s *Service) Resubmit(ctx context.Context, p authz.Principal, id uuid.UUID,
 // no more than the limit of the rule reply_extension (10 working days). A second time is the Conflict fault
 // "already_extended".
 func (s *Service) Extend(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, days int, reason string) (Request, error) {
-	return s.move(ctx, p, id, ifMatch, StepExtend, reason, func(ctx context.Context, tx *db.Tx, r *Request) error {
+	return s.move(ctx, p, id, ifMatch, StepExtend, reason, func(ctx context.Context, tx *db.Tx, p authz.Principal, r *Request) error {
 		if r.ExtendedDays != 0 {
 			return fault.New(fault.Conflict, "already_extended", "a reply is extended once")
 		}
@@ -187,7 +189,7 @@ func (s *Service) Extend(ctx context.Context, p authz.Principal, id uuid.UUID, i
 
 // Refuse answers a request with a code of RefusalCodes and a reason in words (Order 809, Art 21).
 func (s *Service) Refuse(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, code, reason string) (Request, error) {
-	return s.move(ctx, p, id, ifMatch, StepRefuse, reason, func(_ context.Context, tx *db.Tx, r *Request) error {
+	return s.move(ctx, p, id, ifMatch, StepRefuse, reason, func(_ context.Context, tx *db.Tx, p authz.Principal, r *Request) error {
 		known := false
 		for _, c := range RefusalCodes() {
 			known = known || c == code
@@ -208,7 +210,7 @@ func (s *Service) Refuse(ctx context.Context, p authz.Principal, id uuid.UUID, i
 // for clear values, is granted in the same transaction.
 func (s *Service) Sign(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, opinion string) (Request, error) {
 	var standing *catalog.Resource
-	r, err := s.moveThen(ctx, p, id, ifMatch, StepSign, opinion, func(ctx context.Context, tx *db.Tx, r *Request) error {
+	r, err := s.moveThen(ctx, p, id, ifMatch, StepSign, opinion, func(ctx context.Context, tx *db.Tx, p authz.Principal, r *Request) error {
 		resource, err := s.offered(ctx, tx, *r)
 		if err != nil {
 			return err
@@ -223,7 +225,7 @@ func (s *Service) Sign(ctx context.Context, p authz.Principal, id uuid.UUID, ifM
 			standing = &resource
 		}
 		return s.setDue(ctx, tx, r)
-	}, func(ctx context.Context, tx *db.Tx, r *Request) error {
+	}, func(ctx context.Context, tx *db.Tx, p authz.Principal, r *Request) error {
 		if standing == nil {
 			return nil
 		}
@@ -232,8 +234,8 @@ func (s *Service) Sign(ctx context.Context, p authz.Principal, id uuid.UUID, ifM
 	return r, err
 }
 
-// work is what a step does to a request besides moving it.
-type work func(ctx context.Context, tx *db.Tx, r *Request) error
+// work is what a step does to a request besides moving it. p says for whom it is done.
+type work func(ctx context.Context, tx *db.Tx, p authz.Principal, r *Request) error
 
 func (s *Service) move(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, step Step, reason string, do work) (Request, error) {
 	return s.moveThen(ctx, p, id, ifMatch, step, reason, do, nil)
@@ -242,11 +244,12 @@ func (s *Service) move(ctx context.Context, p authz.Principal, id uuid.UUID, ifM
 // moveThen takes a step that a person may take: do changes the request before its new state is written, then is done after.
 func (s *Service) moveThen(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, step Step, reason string, do, then work) (Request, error) {
 	action, side := stepRule(step)
-	if err := s.ask(ctx, p, id, action, side); err != nil {
+	p, err := s.ask(ctx, p, id, action, side)
+	if err != nil {
 		return Request{}, err
 	}
 	var r Request
-	err := s.db.InTx(ctx, func(tx *db.Tx) (err error) {
+	err = s.db.InTx(ctx, func(tx *db.Tx) (err error) {
 		if r, err = loadRequest(ctx, tx, id, "FOR UPDATE"); err != nil {
 			return err
 		}
@@ -266,7 +269,7 @@ func (s *Service) moveThen(ctx context.Context, p authz.Principal, id uuid.UUID,
 			return err
 		}
 		if do != nil {
-			if err := do(ctx, tx, &r); err != nil {
+			if err := do(ctx, tx, p, &r); err != nil {
 				return err
 			}
 		}
@@ -274,7 +277,7 @@ func (s *Service) moveThen(ctx context.Context, p authz.Principal, id uuid.UUID,
 			return err
 		}
 		if then != nil {
-			return then(ctx, tx, &r)
+			return then(ctx, tx, p, &r)
 		}
 		return nil
 	})
@@ -285,7 +288,7 @@ func (s *Service) moveThen(ctx context.Context, p authz.Principal, id uuid.UUID,
 }
 
 // fit holds the rules about persons that no policy can change: everyone acts for the own side only, nobody decides on a
-// request of the own department, and nobody reviews what they made.
+// request of the own department, and nobody reviews what they, or somebody they stand in for, made.
 func (s *Service) fit(ctx context.Context, tx *db.Tx, p authz.Principal, r Request, m Move) error {
 	switch {
 	case m.Side == ConsumerSide && p.Department != r.ConsumerDeptID, m.Side == ProviderSide && p.Department != r.ProviderDeptID:
@@ -295,11 +298,12 @@ func (s *Service) fit(ctx context.Context, tx *db.Tx, p authz.Principal, r Reque
 	case !m.Review:
 		return nil
 	}
-	made := p.ID == r.ApplicantID
+	selves := p.Selves()
+	made := slices.Contains(selves, r.ApplicantID)
 	if !made {
 		err := tx.QueryRow(ctx, `
-			SELECT EXISTS (SELECT FROM request_step WHERE request_id = $1 AND actor_id = $2
-				AND action IN ('create', 'edit', 'submit', 'resubmit'))`, r.ID, p.ID).Scan(&made)
+			SELECT EXISTS (SELECT FROM request_step WHERE request_id = $1 AND actor_id = ANY($2)
+				AND action IN ('create', 'edit', 'submit', 'resubmit'))`, r.ID, selves).Scan(&made)
 		if err != nil {
 			return fmt.Errorf("reading who made a request: %w", err)
 		}

@@ -10,7 +10,8 @@ import (
 // todoShown is how many requests of one kind a to-do list shows; the counts are exact beyond it.
 const todoShown = 20
 
-// Todo is what waits for one person. Requests that the person made are not among those to sign, accept or decide.
+// Todo is what waits for one person, also as a deputy. Requests that the person, or somebody they stand in for, made are not
+// among those to sign, accept or decide.
 type Todo struct {
 	Sign       TodoList `json:"sign"`       // For the head of the consumer's sharing office.
 	Accept     TodoList `json:"accept"`     // For the authority.
@@ -53,17 +54,17 @@ func (s *Service) Todo(ctx context.Context, p authz.Principal) (Todo, error) {
 			continue
 		}
 		// $1 is compared in every form, so that each has the same parameters.
-		where := kind.where + ` AND $1::uuid IS NOT NULL AND NOT ($3 AND (applicant_id = $2 OR EXISTS (
-			SELECT FROM request_step t WHERE t.request_id = sharing_request.id AND t.actor_id = $2
+		where := kind.where + ` AND $1::uuid IS NOT NULL AND NOT ($3 AND (applicant_id = ANY($2) OR EXISTS (
+			SELECT FROM request_step t WHERE t.request_id = sharing_request.id AND t.actor_id = ANY($2)
 				AND t.action IN ('create', 'edit', 'submit', 'resubmit'))))`
-		err := s.db.Pool.QueryRow(ctx, "SELECT count(*) FROM sharing_request WHERE "+where, p.Department, p.ID, kind.review).
+		err := s.db.Pool.QueryRow(ctx, "SELECT count(*) FROM sharing_request WHERE "+where, p.Department, p.Selves(), kind.review).
 			Scan(&kind.out.Count)
 		if err != nil {
 			return Todo{}, fmt.Errorf("counting what waits: %w", err)
 		}
 		kind.out.Requests, err = loadRequests(ctx, s.db.Pool,
 			fmt.Sprintf("SELECT * FROM sharing_request WHERE %s ORDER BY due_at NULLS LAST, created_at, id LIMIT %d", where, todoShown),
-			p.Department, p.ID, kind.review)
+			p.Department, p.Selves(), kind.review)
 		if err != nil {
 			return Todo{}, err
 		}

@@ -3,6 +3,7 @@ package sharing
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -52,15 +53,18 @@ func (s *Service) known(ctx context.Context, p authz.Principal, id uuid.UUID) (R
 	return r, nil
 }
 
-// ask returns nil when p may know of the request and may do the action on behalf of the side. Departments of a request never
-// change, so the answer holds in the transaction that follows.
-func (s *Service) ask(ctx context.Context, p authz.Principal, id uuid.UUID, action authz.Action, side Side) error {
+// ask returns p, with whom it acts for, when p may know of the request and may do the action on behalf of the side.
+// Departments of a request never change, so the answer holds in the transaction that follows.
+func (s *Service) ask(ctx context.Context, p authz.Principal, id uuid.UUID, action authz.Action, side Side) (authz.Principal, error) {
 	r, err := s.known(ctx, p, id)
 	if err != nil {
-		return err
+		return p, err
 	}
-	_, err = s.enforcer.Check(ctx, p, action, requestTarget(r, side))
-	return err
+	d, err := s.enforcer.Check(ctx, p, action, requestTarget(r, side))
+	if err != nil {
+		return p, err
+	}
+	return d.Principal(), nil
 }
 
 func requestTarget(r Request, side Side) authz.Target {
@@ -102,7 +106,7 @@ func (s *Service) RequestHistory(ctx context.Context, p authz.Principal, id uuid
 func (s *Service) PossibleSteps(p authz.Principal, r Request) []Step {
 	var steps []Step
 	for _, m := range requestMoves {
-		if m.From != r.State || m.Who == "" || m.Review && p.ID == r.ApplicantID {
+		if m.From != r.State || m.Who == "" || m.Review && slices.Contains(p.Selves(), r.ApplicantID) {
 			continue
 		}
 		if m.Side == ProviderSide && p.Department == r.ConsumerDeptID {

@@ -29,7 +29,7 @@ func (c *Client) CreateResource(ctx context.Context, template string, m Metadata
 	if template != "" {
 		path += "?template=" + url.QueryEscape(template)
 	}
-	return fetch[Resource](ctx, c, http.MethodPost, path, m, changes...)
+	return create[Resource](ctx, c, path, m, changes...)
 }
 
 // Resource returns one entry.
@@ -60,7 +60,7 @@ func (c *Client) RecordConsent(ctx context.Context, id, by, date, document strin
 
 // CreateSource registers a connection of the caller's department.
 func (c *Client) CreateSource(ctx context.Context, s SourceInput, changes ...Change) (Source, error) {
-	return fetch[Source](ctx, c, http.MethodPost, "/sources", s, changes...)
+	return create[Source](ctx, c, "/sources", s, changes...)
 }
 
 // Probe connects to a source and says what answers.
@@ -110,7 +110,7 @@ func (c *Client) Describe(ctx context.Context, source, object string) (SourceSch
 
 // CreateMount binds the items of a resource to an object of a source.
 func (c *Client) CreateMount(ctx context.Context, resource string, m MountInput, changes ...Change) (Mount, error) {
-	return fetch[Mount](ctx, c, http.MethodPost, "/resources/"+resource+"/mounts", m, changes...)
+	return create[Mount](ctx, c, "/resources/"+resource+"/mounts", m, changes...)
 }
 
 // Mounts lists the mounts of a resource, the newest first.
@@ -130,7 +130,7 @@ func (c *Client) ActivateMount(ctx context.Context, mount string, changes ...Cha
 
 // CreateTask makes a task.
 func (c *Client) CreateTask(ctx context.Context, t NewTask, changes ...Change) (Task, error) {
-	return fetch[Task](ctx, c, http.MethodPost, "/tasks", t, changes...)
+	return create[Task](ctx, c, "/tasks", t, changes...)
 }
 
 // EditTask changes what a task reads and how urgent it is.
@@ -145,12 +145,12 @@ func (c *Client) WaiveReject(ctx context.Context, reject, reason string, changes
 
 // RunNow queues a collect.
 func (c *Client) RunNow(ctx context.Context, task string, changes ...Change) (Run, error) {
-	return fetch[Run](ctx, c, http.MethodPost, "/tasks/"+task+"/runs", nil, changes...)
+	return create[Run](ctx, c, "/tasks/"+task+"/runs", nil, changes...)
 }
 
 // Reconcile queues a comparison with a fresh read of the source.
 func (c *Client) Reconcile(ctx context.Context, task string, changes ...Change) (Run, error) {
-	return fetch[Run](ctx, c, http.MethodPost, "/tasks/"+task+"/reconcile", nil, changes...)
+	return create[Run](ctx, c, "/tasks/"+task+"/reconcile", nil, changes...)
 }
 
 // Run returns one run.
@@ -179,7 +179,7 @@ func (c *Client) Reconciliations(ctx context.Context, run string) (List[Reconcil
 
 // CreateSchedule lets a task run by itself.
 func (c *Client) CreateSchedule(ctx context.Context, s NewSchedule, changes ...Change) (Schedule, error) {
-	return fetch[Schedule](ctx, c, http.MethodPost, "/schedules", s, changes...)
+	return create[Schedule](ctx, c, "/schedules", s, changes...)
 }
 
 // EditSchedule replaces text, zone and policies of a schedule.

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +24,7 @@ type Client struct {
 	Token  string       // A session token, or <key id>.<secret>.
 	Signer *Signer      // Signs every request instead of Token; nil for none.
 	HTTP   *http.Client // nil means one with a time limit of a minute per call, which does not hold for streams.
+	Retry  *Retry       // nil means that every call is sent once.
 }
 
 // New returns a client of the hub whose contract is at base, ending in /api/v1. token may be "".
@@ -33,7 +33,15 @@ func New(base, token string) *Client {
 }
 
 // As returns a client of the same hub with other credentials.
-func (c *Client) As(token string) *Client { return &Client{Base: c.Base, Token: token, HTTP: c.HTTP} }
+func (c *Client) As(token string) *Client {
+	return &Client{Base: c.Base, Token: token, HTTP: c.HTTP, Retry: c.Retry}
+}
+
+// Persistent returns a client that repeats calls as r says: reads, and writes under a key of Once, whenever nobody answered;
+// others only when the hub said that it did nothing (429, 503). Calls that make something are sent under a key of their own.
+func (c *Client) Persistent(r Retry) *Client {
+	return &Client{Base: c.Base, Token: c.Token, Signer: c.Signer, HTTP: c.HTTP, Retry: &r}
+}
 
 // Signing returns a client of the same hub that signs its requests.
 func (c *Client) Signing(s *Signer) *Client {
@@ -118,8 +126,30 @@ func (c *Client) Call(ctx context.Context, method, path string, body, out any, o
 	return nil
 }
 
-// exchange sends one request and reads the whole answer.
-func (c *Client) exchange(ctx context.Context, method, path string, body any, options ...func(*http.Request)) ([]byte, http.Header, error) {
+// exchange sends one request, again where Retry says so, and reads the whole answer.
+func (c *Client) exchange(ctx context.Context, method, path string, body any, options ...func(*http.Request)) (raw []byte, header http.Header, err error) {
+	err = c.persist(ctx, c.repeatable(method, options), func() error {
+		raw, header, err = c.exchangeOnce(ctx, method, path, body, options...)
+		return err
+	})
+	return raw, header, err
+}
+
+// repeatable reports whether a call does no harm when it is sent twice: it changes nothing, puts what is there already, or
+// has a key under which it happens once.
+func (c *Client) repeatable(method string, options []func(*http.Request)) bool {
+	if method == http.MethodGet || method == http.MethodPut {
+		return true
+	}
+	probe := &http.Request{Header: http.Header{}}
+	for _, option := range options {
+		option(probe)
+	}
+	return probe.Header.Get("Idempotency-Key") != ""
+}
+
+// exchangeOnce sends one request and reads the whole answer.
+func (c *Client) exchangeOnce(ctx context.Context, method, path string, body any, options ...func(*http.Request)) ([]byte, http.Header, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	resp, err := c.send(ctx, method, path, body, options...)
@@ -188,6 +218,15 @@ func newProblem(resp *http.Response, raw []byte) *Problem {
 	return p
 }
 
+// create is fetch for calls that make something. A persistent client sends them under a key of its own unless the caller has
+// one, so that a call that nobody answered can be repeated without making two.
+func create[T any](ctx context.Context, c *Client, path string, body any, options ...func(*http.Request)) (T, error) {
+	if c.Retry != nil {
+		options = append([]func(*http.Request){Once(NewKey())}, options...)
+	}
+	return fetch[T](ctx, c, http.MethodPost, path, body, options...)
+}
+
 // fetch calls and returns the decoded answer.
 func fetch[T any](ctx context.Context, c *Client, method, path string, body any, options ...func(*http.Request)) (T, error) {
 	var out T
@@ -198,22 +237,11 @@ func fetch[T any](ctx context.Context, c *Client, method, path string, body any,
 // All collects every page of a list. path may have a query.
 func All[T any](ctx context.Context, c *Client, path string) ([]T, error) {
 	var out []T
-	for cursor := ""; ; {
-		page := path
-		if cursor != "" {
-			sep := "?"
-			if strings.Contains(path, "?") {
-				sep = "&"
-			}
-			page += sep + "cursor=" + url.QueryEscape(cursor)
-		}
-		l, err := fetch[List[T]](ctx, c, http.MethodGet, page, nil)
+	for entry, err := range Each[T](ctx, c, path) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, l.Data...)
-		if cursor = l.NextCursor; cursor == "" {
-			return out, nil
-		}
+		out = append(out, entry)
 	}
+	return out, nil
 }

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,6 +36,9 @@ type Query struct {
 // Row is one row by identifier; numbers of types N and Y are strings.
 type Row map[string]any
 
+// RawRow is one row by identifier with every value as the hub wrote it, since a float64 does not hold every whole number.
+type RawRow map[string]json.RawMessage
+
 // Evidence is what came with an answer beside its body.
 type Evidence struct {
 	ID             string // Of the usage record.
@@ -42,11 +47,14 @@ type Evidence struct {
 }
 
 // Page is a page of rows.
-type Page struct {
+type Page = PageOf[Row]
+
+// PageOf is a page of rows in a form of the caller's: a struct, or RawRow where every digit counts.
+type PageOf[R any] struct {
 	Resource      string    `json:"resource"`
 	Version       int       `json:"version"`
 	Items         []string  `json:"items"`
-	Rows          []Row     `json:"rows"`
+	Rows          []R       `json:"rows"`
 	NextCursor    string    `json:"next_cursor"`
 	ChangesCursor string    `json:"changes_cursor"`
 	AsOf          time.Time `json:"as_of"`
@@ -63,25 +71,31 @@ type RowAnswer struct {
 	Evidence Evidence  `json:"-"`
 }
 
-// RowChange is one change. A delete bears Key, or RID where the key is masked or not granted.
-type RowChange struct {
+// RowChange is one change.
+type RowChange = ChangeOf[Row]
+
+// ChangeOf is one change. A delete bears Key, or RID where the key is masked or not granted.
+type ChangeOf[R any] struct {
 	Op  string `json:"op"` // upsert, delete
 	Seq int64  `json:"seq"`
-	Row Row    `json:"row"`
+	Row R      `json:"row"`
 	Key string `json:"key"`
 	RID string `json:"_rid"`
 }
 
 // Changes is what changed since a cursor.
-type Changes struct {
-	Resource   string      `json:"resource"`
-	Version    int         `json:"version"`
-	Items      []string    `json:"items"`
-	Changes    []RowChange `json:"changes"`
-	NextCursor string      `json:"next_cursor"`
-	More       bool        `json:"more"`
-	AsOf       time.Time   `json:"as_of"`
-	Evidence   Evidence    `json:"-"`
+type Changes = ChangesOf[Row]
+
+// ChangesOf is what changed since a cursor, with rows in a form of the caller's.
+type ChangesOf[R any] struct {
+	Resource   string        `json:"resource"`
+	Version    int           `json:"version"`
+	Items      []string      `json:"items"`
+	Changes    []ChangeOf[R] `json:"changes"`
+	NextCursor string        `json:"next_cursor"`
+	More       bool          `json:"more"`
+	AsOf       time.Time     `json:"as_of"`
+	Evidence   Evidence      `json:"-"`
 }
 
 // Claim is what a caller believes about one row.
@@ -136,18 +150,35 @@ func (c *Client) pull(ctx context.Context, p Pull, method, path string, body, ou
 	if err != nil {
 		return Evidence{}, err
 	}
+	digest := header.Get("X-Content-Digest")
+	if digest != "" && digest != contentDigest(sha256.Sum256(raw)) {
+		return Evidence{}, fmt.Errorf("reading the answer of %s: %w", path, ErrDigest)
+	}
 	if err := json.Unmarshal(raw, out); err != nil {
 		return Evidence{}, fmt.Errorf("decoding the answer of %s: %w", path, err)
 	}
-	e := Evidence{ID: header.Get("X-Evidence-Id"), Digest: header.Get("X-Content-Digest"), QuotaRemaining: -1}
+	e := Evidence{ID: header.Get("X-Evidence-Id"), Digest: digest, QuotaRemaining: -1}
 	if left, err := strconv.ParseInt(header.Get("X-Quota-Remaining"), 10, 64); err == nil {
 		e.QuotaRemaining = left
 	}
 	return e, nil
 }
 
+// contentDigest writes a SHA-256 as the hub does (RFC 9530).
+func contentDigest(sum [sha256.Size]byte) string {
+	return "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
+}
+
+// ErrDigest says that what arrived is not what the hub sent: its SHA-256 differs from the one that came with it.
+var ErrDigest = errors.New("the answer was damaged on the way: its digest does not fit")
+
 // Rows reads one page of current rows.
-func (c *Client) Rows(ctx context.Context, p Pull, q Query) (out Page, err error) {
+func (c *Client) Rows(ctx context.Context, p Pull, q Query) (Page, error) {
+	return RowsOf[Row](ctx, c, p, q)
+}
+
+// RowsOf reads one page of current rows into a form of the caller's.
+func RowsOf[R any](ctx context.Context, c *Client, p Pull, q Query) (out PageOf[R], err error) {
 	out.Evidence, err = c.pull(ctx, p, http.MethodGet, p.path("/rows"+q.encode()), nil, &out)
 	return out, err
 }
@@ -159,7 +190,12 @@ func (c *Client) Row(ctx context.Context, p Pull, key string, items ...string) (
 }
 
 // Changes reads what changed since q.Cursor.
-func (c *Client) Changes(ctx context.Context, p Pull, q Query) (out Changes, err error) {
+func (c *Client) Changes(ctx context.Context, p Pull, q Query) (Changes, error) {
+	return ChangesSince[Row](ctx, c, p, q)
+}
+
+// ChangesSince reads what changed since q.Cursor, with rows in a form of the caller's.
+func ChangesSince[R any](ctx context.Context, c *Client, p Pull, q Query) (out ChangesOf[R], err error) {
 	out.Evidence, err = c.pull(ctx, p, http.MethodGet, p.path("/changes"+q.encode()), nil, &out)
 	return out, err
 }
@@ -167,6 +203,43 @@ func (c *Client) Changes(ctx context.Context, p Pull, q Query) (out Changes, err
 // Verify checks claims.
 func (c *Client) Verify(ctx context.Context, p Pull, claims []Claim) (out Verdicts, err error) {
 	out.Evidence, err = c.pull(ctx, p, http.MethodPost, p.path("/verify"), map[string]any{"claims": claims}, &out)
+	return out, err
+}
+
+// Schema is what a grant gives.
+type Schema struct {
+	Resource     string       `json:"resource"`
+	Version      int          `json:"version"`
+	Grant        string       `json:"grant"`
+	TermsVersion int64        `json:"terms_version"`
+	RowID        bool         `json:"row_id"` // Rows carry _rid, since their key is masked or not granted.
+	ByKey        bool         `json:"by_key"` // Rows can be asked for by key.
+	Key          []string     `json:"key"`    // The key items in the order in which keys are written; empty where rows carry _rid.
+	Items        []SchemaItem `json:"items"`
+}
+
+// SchemaItem is one granted item.
+type SchemaItem struct {
+	Name       string `json:"name"`
+	Identifier string `json:"identifier"`
+	DataType   string `json:"data_type"`
+	Length     int    `json:"length"`
+	Scale      int    `json:"scale"`
+	Format     string `json:"format"`
+	Key        bool   `json:"is_key"`
+	Required   bool   `json:"required"`
+	Masked     bool   `json:"masked"`
+	Mask       string `json:"mask"`
+	Lookup     bool   `json:"lookup"`
+	Filterable bool   `json:"filterable"`
+	Definition string `json:"definition"`
+	Unit       string `json:"unit"`
+	CodeSet    string `json:"code_set"`
+}
+
+// SchemaOf returns what a grant gives.
+func (c *Client) SchemaOf(ctx context.Context, p Pull) (out Schema, err error) {
+	_, err = c.pull(ctx, p, http.MethodGet, p.path("/schema"), nil, &out)
 	return out, err
 }
 
@@ -208,11 +281,17 @@ func (c *Client) Stream(ctx context.Context, p Pull, q Query, each func(Row) err
 	}
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(make([]byte, 64<<10), 64<<20)
+	sum := sha256.New()
 	for lines.Scan() {
 		end, done, err := readLine(lines.Bytes(), resp.StatusCode, each)
+		if err == nil && done && end.Digest != "" && end.Digest != contentDigest([sha256.Size]byte(sum.Sum(nil))) {
+			err = ErrDigest
+		}
 		if err != nil || done {
 			return end, err
 		}
+		_, _ = sum.Write(lines.Bytes()) // A hash never fails to take bytes.
+		_, _ = sum.Write([]byte{'\n'})
 	}
 	if err := lines.Err(); err != nil {
 		return StreamEnd{}, fmt.Errorf("%w: %w", ErrTruncated, err)

@@ -50,7 +50,7 @@ type NewUser struct {
 
 // CreateUser makes an account.
 func (c *Client) CreateUser(ctx context.Context, u NewUser, changes ...Change) (User, error) {
-	return fetch[User](ctx, c, http.MethodPost, "/users", u, changes...)
+	return create[User](ctx, c, "/users", u, changes...)
 }
 
 // Users lists all accounts the caller may see.
@@ -74,7 +74,7 @@ func (c *Client) CreateDepartment(ctx context.Context, d Department, changes ...
 	if d.ParentID != "" {
 		body["parent_id"] = d.ParentID
 	}
-	return fetch[Department](ctx, c, http.MethodPost, "/departments", body, changes...)
+	return create[Department](ctx, c, "/departments", body, changes...)
 }
 
 // Departments lists all departments.
@@ -84,7 +84,7 @@ func (c *Client) Departments(ctx context.Context) ([]Department, error) {
 
 // CreateSystem registers an information system of the caller's department.
 func (c *Client) CreateSystem(ctx context.Context, name, state string, changes ...Change) (System, error) {
-	return fetch[System](ctx, c, http.MethodPost, "/systems", map[string]string{"name": name, "state": state}, changes...)
+	return create[System](ctx, c, "/systems", map[string]string{"name": name, "state": state}, changes...)
 }
 
 // CreateConsumingSystem registers a client of a department.
@@ -92,7 +92,7 @@ func (c *Client) CreateConsumingSystem(ctx context.Context, department, name str
 	if networks == nil {
 		networks = []string{}
 	}
-	return fetch[ConsumingSystem](ctx, c, http.MethodPost, "/clients",
+	return create[ConsumingSystem](ctx, c, "/clients",
 		map[string]any{"department_id": department, "name": name, "allowed_networks": networks}, changes...)
 }
 

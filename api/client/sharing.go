@@ -8,7 +8,7 @@ import (
 
 // CreateRequest drafts a sharing request.
 func (c *Client) CreateRequest(ctx context.Context, a Application, changes ...Change) (Request, error) {
-	return fetch[Request](ctx, c, http.MethodPost, "/requests", a, changes...)
+	return create[Request](ctx, c, "/requests", a, changes...)
 }
 
 // Request returns one request.

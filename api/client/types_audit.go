@@ -22,6 +22,7 @@ type Actor struct {
 	Kind       string `json:"kind"`
 	ID         string `json:"id,omitempty"`
 	Department string `json:"department,omitempty"`
+	OnBehalfOf string `json:"on_behalf_of,omitempty"` // The absent person whose deputy acted; "" otherwise.
 }
 
 // Object is what it was done to.

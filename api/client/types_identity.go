@@ -13,6 +13,9 @@ type User struct {
 	Roles        []string   `json:"roles"` // In the order of authz.Roles; empty for an account without rights.
 	State        string     `json:"state"`
 	LockedUntil  *time.Time `json:"locked_until,omitempty"`
+	LastSignInAt *time.Time `json:"last_sign_in_at,omitempty"` // nil for an account that was never used.
+	SecondFactor bool       `json:"second_factor"`             // Whether one is set up.
+	MustChange   bool       `json:"must_change_password"`      // The password was set by somebody else.
 	RowVersion   int64      `json:"row_version"`
 	CreatedAt    time.Time  `json:"created_at"`
 	UpdatedAt    time.Time  `json:"updated_at"`

@@ -45,13 +45,13 @@ func passwords() *secret.Passwords {
 }
 
 // serve starts a node with identity over a database.
-func serve(t *testing.T, url string) (*authztest.Node, *identity.Service) {
+func serve(t *testing.T, url string, changes ...func(*identity.Options)) (*authztest.Node, *identity.Service) {
 	t.Helper()
-	return serveWith(t, url, t.TempDir())
+	return serveWith(t, url, t.TempDir(), changes...)
 }
 
 // serveWith starts a further node with identity over the same database and the same key file.
-func serveWith(t *testing.T, url, keys string) (*authztest.Node, *identity.Service) {
+func serveWith(t *testing.T, url, keys string, changes ...func(*identity.Options)) (*authztest.Node, *identity.Service) {
 	t.Helper()
 	keyring, err := secret.OpenKeyring(keys)
 	if err != nil {
@@ -66,7 +66,11 @@ func serveWith(t *testing.T, url, keys string) (*authztest.Node, *identity.Servi
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := identity.New(identity.Options{DB: d, Enforcer: e, Passwords: passwords(), Keyring: keyring})
+	opt := identity.Options{DB: d, Enforcer: e, Passwords: passwords(), Keyring: keyring, SecondFactor: identity.SecondFactorOff, SignInRate: -1}
+	for _, change := range changes {
+		change(&opt)
+	}
+	s := identity.New(opt)
 	return authztest.Run(t, d, f, e), s
 }
 
@@ -81,10 +85,10 @@ func setupRequest() identity.SetupRequest {
 	}
 }
 
-func start(t *testing.T) *testHub {
+func start(t *testing.T, changes ...func(*identity.Options)) *testHub {
 	t.Helper()
 	h := &testHub{url: pgtest.URL(t), keys: t.TempDir()}
-	h.Node, h.Service = serveWith(t, h.url, h.keys)
+	h.Node, h.Service = serveWith(t, h.url, h.keys, changes...)
 	var err error
 	if h.first, err = h.Setup(t.Context(), setupRequest()); err != nil {
 		t.Fatalf("setting up: %v", err)
@@ -114,6 +118,8 @@ func (h *testHub) user(t *testing.T, username string, department uuid.UUID, role
 	if err != nil {
 		t.Fatalf("creating %s: %v", username, err)
 	}
+	// As after the person's first sign-in.
+	h.exec(t, "UPDATE hub_user SET password_temporary = false WHERE id = $1", u.ID)
 	if len(roles) == 0 {
 		return u
 	}

@@ -19,13 +19,19 @@ type Options struct {
 	DB        *db.DB
 	Enforcer  *authz.Enforcer   // Its follower must not be running yet: the service subscribes to it.
 	Passwords *secret.Passwords // nil means the default costs.
-	Keyring   *secret.Keyring   // Seals the secrets of signing keys; nil where there are none to issue or use.
+	Keyring   *secret.Keyring   // Seals second factors and the secrets of signing keys; nil where there are none to set up or use.
 	Log       *slog.Logger      // nil means slog.Default.
 
 	Idle        time.Duration // A session unused for so long has ended; 30 minutes.
-	Absolute    time.Duration // A session older than this has ended; 8 hours.
-	MaxFailures int           // Wrong passwords in a row until an account is locked; 5.
-	LockFor     time.Duration // How long it stays locked; 30 minutes.
+	Absolute    time.Duration // A session older than this has ended; 12 hours.
+	MaxFailures int           // Wrong answers in a row until an account is locked; 5.
+	LockFor     time.Duration // How long it stays locked; 15 minutes.
+	SignInRate  int           // Sign-ins per minute and address on this node; 0 means 20, a negative one no limit.
+
+	Policy       PasswordPolicy
+	SecondFactor SecondFactorRule // "" means SecondFactorAdmins.
+	OpenID       OpenIDOptions    // Without an Issuer, people sign in by password only.
+	NoPasswords  bool             // Only system_admin signs in by password; everybody else by OpenID.
 
 	// CheckAuthority normalises the sharing authority of a setup and says what is wrong with it, by the JSON names of its
 	// fields. nil demands only that nothing is missing.
@@ -43,6 +49,9 @@ type Service struct {
 	passwords *secret.Passwords
 	log       *slog.Logger
 	opt       Options
+	addresses addressLimits
+	openID    *openID
+	leaving   []Successor
 	settled   atomic.Bool // The hub has been seen to have users.
 
 	users    *authz.Cache[uuid.UUID, knownUser]
@@ -63,13 +72,19 @@ func New(opt Options) *Service {
 		opt.Idle = 30 * time.Minute
 	}
 	if opt.Absolute <= 0 {
-		opt.Absolute = 8 * time.Hour
+		opt.Absolute = 12 * time.Hour
 	}
 	if opt.MaxFailures <= 0 {
 		opt.MaxFailures = 5
 	}
 	if opt.LockFor <= 0 {
-		opt.LockFor = 30 * time.Minute
+		opt.LockFor = 15 * time.Minute
+	}
+	if opt.SignInRate == 0 {
+		opt.SignInRate = 20
+	}
+	if opt.SecondFactor == "" {
+		opt.SecondFactor = SecondFactorAdmins
 	}
 	f := opt.Enforcer.Follower()
 	s := &Service{
@@ -79,6 +94,8 @@ func New(opt Options) *Service {
 		clients:  authz.NewCache[uuid.UUID, knownClient](f, cacheSize),
 		keys:     authz.NewCache[string, *knownKey](f, cacheSize),
 	}
+	s.addresses = newAddressLimits(opt.SignInRate)
+	s.openID = newOpenID(opt.OpenID, opt.Keyring, f.Now)
 	f.Subscribe(s.apply)
 	return s
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -37,21 +38,39 @@ type Session struct {
 	UserID    uuid.UUID `json:"user_id"`
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at"` // It ends earlier when it is not used.
+
+	// Limit is what the person has to do first; "" for nothing.
+	Limit authz.Limit `json:"limit,omitempty"`
+	// Since tells a person what happened to their account since they signed in last.
+	Since Since `json:"since"`
+}
+
+// Since is what a person is told at sign-in, so that they notice a stranger's attempts.
+type Since struct {
+	LastSignInAt *time.Time `json:"last_sign_in_at,omitempty"` // nil at the first sign-in.
+	Failed       int        `json:"failed"`                    // Refused sign-ins of this account since then.
 }
 
 // account is a user with what signing in needs.
 type account struct {
 	ID           uuid.UUID
 	Username     string
+	DisplayName  string
 	PasswordHash string
 	DepartmentID uuid.UUID
+	Roles        []authz.Role
 	State        State
 	Locked       bool // At the database's time of the reading.
+	Enrolled     bool // Has a second factor.
+	Temporary    bool // The password was set by somebody else.
+	SetAt        time.Time
 }
 
 func findAccount(ctx context.Context, q querier, where string, args ...any) (account, error) {
 	a, err := one[account](ctx, q, `
-		SELECT id, username, password_hash, department_id, state, coalesce(locked_until > clock_timestamp(), false)
+		SELECT id, username, display_name, password_hash, department_id, roles, state, coalesce(locked_until > clock_timestamp(), false),
+			EXISTS (SELECT FROM second_factor f WHERE f.user_id = hub_user.id AND f.confirmed_at IS NOT NULL), password_temporary,
+			password_set_at
 		FROM hub_user WHERE `+where, args...)
 	switch {
 	case db.NoRows(err):
@@ -69,9 +88,15 @@ func refused() *fault.Fault {
 }
 
 // SignIn opens a session and returns its token, which is shown once. Unknown names, wrong passwords, locked and disabled
-// accounts get the same Unauthenticated fault after about the same time. After MaxFailures wrong passwords in a row the
-// account is locked for LockFor. It returns an Unavailable fault "sign_in_busy" when too many sign in at once.
+// accounts get the same Unauthenticated fault after about the same time: a locked account, too, does not tell whether the
+// password was right, or the lock would not stop guessing. After MaxFailures wrong answers in a row the account is locked for
+// LockFor. Who has a second factor gets an Unauthenticated fault "second_factor_required" whose detail "challenge" goes to
+// FinishSignIn. It returns an Exhausted fault "rate_limited" when one address tries too often, and an Unavailable fault
+// "sign_in_busy" when too many sign in at once.
 func (s *Service) SignIn(ctx context.Context, username string, password secret.Secret, address netip.Addr) (token string, _ Session, err error) {
+	if err := s.addresses.admit(address, s.follower.Now()); err != nil {
+		return "", Session{}, err
+	}
 	var found account
 	if usernameForm.MatchString(username) {
 		found, err = findAccount(ctx, s.db.Pool, "username = $1", username)
@@ -90,38 +115,100 @@ func (s *Service) SignIn(ctx context.Context, username string, password secret.S
 			return "", Session{}, err
 		}
 	}
-	session := Session{ID: db.NewID(), UserID: found.ID}
-	token, hash := secret.NewToken(sessionPrefix + hex.EncodeToString(session.ID[:]) + ".")
-	err = s.db.InTx(ctx, func(tx *db.Tx) error {
+	return s.recognised(ctx, found, entry{method: byPassword, address: address}, func(tx *db.Tx) (bool, error) {
 		// The account may have been locked, disabled or given another password while the hash was computed.
 		tag, err := tx.Exec(ctx, `
-			UPDATE hub_user SET failed = 0, locked_until = NULL, password_hash = $3
+			UPDATE hub_user SET password_hash = $3
 			WHERE id = $1 AND password_hash = $2 AND state = 'active' AND coalesce(locked_until <= clock_timestamp(), true)`,
 			found.ID, found.PasswordHash, stored)
+		return tag.RowsAffected() == 1, err
+	})
+}
+
+// The ways to be recognised.
+const (
+	byPassword = "password"
+	byOpenID   = "openid"
+)
+
+// entry is how somebody came in.
+type entry struct {
+	method       string
+	secondFactor bool // A second factor was part of it.
+	address      netip.Addr
+}
+
+// recognised opens a session for somebody whose first step succeeded, or a challenge where a second one is due. still runs
+// first in the transaction and reports, with the account's row locked, whether what the first step rested on holds yet.
+func (s *Service) recognised(ctx context.Context, who account, how entry, still func(tx *db.Tx) (bool, error)) (token string, session Session, err error) {
+	var challenge string
+	err = s.db.InTx(ctx, func(tx *db.Tx) error {
+		holds, err := still(tx)
 		if err != nil {
 			return fmt.Errorf("opening session: %w", err)
 		}
-		if tag.RowsAffected() == 0 {
+		if !holds {
 			return refused()
 		}
-		session.CreatedAt, session.ExpiresAt = tx.Now(), tx.Now().Add(s.opt.Absolute)
-		_, err = tx.Exec(ctx, `
-			INSERT INTO session (id, user_id, token_hash, created_at, expires_at, last_seen_at, address)
-			VALUES ($1, $2, $3, $4, $5, $4, $6)`,
-			session.ID, found.ID, hash, session.CreatedAt, session.ExpiresAt, addressText(address))
+		// Under the row's lock: a second factor may have been set up since the account was read.
+		err = tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM second_factor WHERE user_id = $1 AND confirmed_at IS NOT NULL)", who.ID).Scan(&who.Enrolled)
 		if err != nil {
 			return fmt.Errorf("opening session: %w", err)
 		}
-		_, err = audit.WriteTx(ctx, tx, audit.Event{
-			Actor: found.actor(), Action: string(sessionOpen), Object: audit.Object{Kind: "session", ID: session.ID.String()},
-			Detail: map[string]any{"address": addressText(address)},
-		})
+		if who.Enrolled && !how.secondFactor {
+			challenge, err = insertChallenge(ctx, tx, who.ID, how.method)
+			return err
+		}
+		token, session, err = s.open(ctx, tx, who, how)
 		return err
 	})
 	if err != nil {
 		return "", Session{}, err
 	}
+	if challenge != "" {
+		return "", Session{}, fault.New(fault.Unauthenticated, "second_factor_required",
+			"send the code of your second factor with this challenge").At("identity").With("challenge", challenge)
+	}
 	return token, session, nil
+}
+
+// open makes the session of somebody who has passed every step. The account's row is locked by the caller.
+func (s *Service) open(ctx context.Context, tx *db.Tx, who account, how entry) (string, Session, error) {
+	session := Session{ID: db.NewID(), UserID: who.ID, CreatedAt: tx.Now(), ExpiresAt: tx.Now().Add(s.opt.Absolute)}
+	token, hash := secret.NewToken(sessionPrefix + hex.EncodeToString(session.ID[:]) + ".")
+	err := tx.QueryRow(ctx, `
+		WITH before AS (SELECT last_sign_in_at, failed_since FROM hub_user WHERE id = $1)
+		UPDATE hub_user u SET failed = 0, failed_since = 0, locked_until = NULL, last_sign_in_at = $2 FROM before
+		WHERE u.id = $1 RETURNING before.last_sign_in_at, before.failed_since`,
+		who.ID, session.CreatedAt).Scan(&session.Since.LastSignInAt, &session.Since.Failed)
+	if err != nil {
+		return "", Session{}, fmt.Errorf("opening session: %w", err)
+	}
+	_, err = tx.Exec(ctx, `
+		INSERT INTO session (id, user_id, token_hash, created_at, expires_at, last_seen_at, address, method, second_factor)
+		VALUES ($1, $2, $3, $4, $5, $4, $6, $7, $8)`,
+		session.ID, who.ID, hash, session.CreatedAt, session.ExpiresAt, addressText(how.address), how.method, how.secondFactor)
+	if err != nil {
+		return "", Session{}, fmt.Errorf("opening session: %w", err)
+	}
+	_, err = audit.WriteTx(ctx, tx, audit.Event{
+		Actor: who.actor(), Action: string(sessionOpen), Object: audit.Object{Kind: "session", ID: session.ID.String()},
+		Detail: map[string]any{"address": addressText(how.address), "method": how.method, "second_factor": how.secondFactor},
+	})
+	session.Limit = s.limitOf(who.Roles, who.Temporary, who.SetAt, how.method, how.secondFactor, who.Enrolled, session.CreatedAt)
+	return token, session, err
+}
+
+// limitOf returns what somebody has to do before anything else. Who came by OpenID has a password elsewhere.
+func (s *Service) limitOf(roles []authz.Role, temporary bool, setAt time.Time, method string, secondFactor, enrolled bool, now time.Time) authz.Limit {
+	old := s.opt.Policy.MaxAge > 0 && now.Sub(setAt) > s.opt.Policy.MaxAge
+	switch {
+	case method == byPassword && (temporary || old):
+		return authz.PasswordChangeRequired
+	case !secondFactor && !enrolled && s.opt.SecondFactor.demands(roles):
+		return authz.EnrolmentRequired
+	}
+	return ""
 }
 
 func (a account) actor() audit.Actor {
@@ -131,7 +218,7 @@ func (a account) actor() audit.Actor {
 // verify checks a password against an account; the zero account is nobody's. It counts and records failures. rehash says
 // that the stored hash has other costs than those of today.
 func (s *Service) verify(ctx context.Context, found account, password secret.Secret) (rehash bool, err error) {
-	if found.ID == uuid.Nil || found.State != Active || found.Locked {
+	if found.ID == uuid.Nil || found.State != Active || found.Locked || s.opt.NoPasswords && !slices.Contains(found.Roles, authz.SystemAdmin) {
 		if err := s.passwords.VerifyNobody(ctx, password); err != nil {
 			return false, err
 		}
@@ -158,22 +245,18 @@ func (s *Service) fail(ctx context.Context, found account, count bool) error {
 			detail["reason"] = "unknown user"
 		case count:
 			actor, detail["reason"] = found.actor(), "wrong password"
-			var failed int
-			var locked bool
-			err := tx.QueryRow(ctx, `
-				UPDATE hub_user SET
-					failed = CASE WHEN failed + 1 >= $2 THEN 0 ELSE failed + 1 END,
-					locked_until = CASE WHEN failed + 1 >= $2 THEN clock_timestamp() + $3::interval ELSE locked_until END
-				WHERE id = $1 RETURNING failed, coalesce(locked_until > clock_timestamp(), false)`,
-				found.ID, s.opt.MaxFailures, s.opt.LockFor).Scan(&failed, &locked)
+			locked, err := s.countFailure(ctx, tx, found.ID)
 			if err != nil {
-				return fmt.Errorf("counting a failed sign-in: %w", err)
+				return err
 			}
 			if locked {
 				detail["locked_for"] = s.opt.LockFor.String()
 			}
 		default:
-			actor, detail["reason"] = found.actor(), "locked or disabled"
+			actor, detail["reason"] = found.actor(), "locked, disabled or not by password"
+			if _, err := tx.Exec(ctx, "UPDATE hub_user SET failed_since = failed_since + 1 WHERE id = $1", found.ID); err != nil {
+				return fmt.Errorf("counting a failed sign-in: %w", err)
+			}
 		}
 		_, err := audit.WriteTx(ctx, tx, audit.Event{
 			Actor: actor, Action: string(sessionOpen), Object: audit.Object{Kind: "session"}, Outcome: audit.Denied, Detail: detail,
@@ -184,6 +267,19 @@ func (s *Service) fail(ctx context.Context, found account, count bool) error {
 		return err
 	}
 	return refused()
+}
+
+// countFailure counts a wrong answer of an account and locks it after MaxFailures in a row.
+func (s *Service) countFailure(ctx context.Context, tx *db.Tx, user uuid.UUID) (locked bool, err error) {
+	err = tx.QueryRow(ctx, `
+		UPDATE hub_user SET
+			failed = CASE WHEN failed + 1 >= $2 THEN 0 ELSE failed + 1 END, failed_since = failed_since + 1,
+			locked_until = CASE WHEN failed + 1 >= $2 THEN clock_timestamp() + $3::interval ELSE locked_until END
+		WHERE id = $1 RETURNING coalesce(locked_until > clock_timestamp(), false)`, user, s.opt.MaxFailures, s.opt.LockFor).Scan(&locked)
+	if err != nil {
+		return false, fmt.Errorf("counting a failed sign-in: %w", err)
+	}
+	return locked, nil
 }
 
 // SignOut ends the session of the person who asks.
@@ -208,6 +304,10 @@ func endSessions(ctx context.Context, tx *db.Tx, user, except uuid.UUID) (int, e
 	if err != nil {
 		return 0, fmt.Errorf("ending sessions: %w", err)
 	}
+	// Sign-ins between their two steps end with them.
+	if _, err := tx.Exec(ctx, "DELETE FROM sign_in_challenge WHERE user_id = $1", user); err != nil {
+		return 0, fmt.Errorf("ending sign-ins: %w", err)
+	}
 	for _, e := range list {
 		if err := authz.LogTx(tx, authz.KindSession, e.ID.String()); err != nil {
 			return 0, err
@@ -222,6 +322,8 @@ type knownSession struct {
 	hash      []byte
 	expiresAt time.Time
 	ended     bool
+	method    string
+	factor    bool         // A second factor was part of the sign-in, or was set up in this session.
 	seen      atomic.Int64 // Unix microseconds of the newest use written down.
 }
 
@@ -231,6 +333,18 @@ type knownUser struct {
 	department uuid.UUID
 	roles      []authz.Role
 	state      State
+	temporary  bool
+	setAt      time.Time
+	enrolled   bool
+	deputyOf   []standing
+}
+
+// standing is one absence in which a person acts for another.
+type standing struct {
+	User  uuid.UUID    `json:"user"`
+	Roles []authz.Role `json:"roles"`
+	From  time.Time    `json:"from"`
+	To    time.Time    `json:"to"`
 }
 
 // person turns a session token into its principal.
@@ -258,11 +372,23 @@ func (s *Service) person(ctx context.Context, token string) (authz.Principal, er
 	if user.state != Active {
 		return authz.Principal{}, unauthenticated()
 	}
+	absent := standIns(user.deputyOf, now)
+	roles := user.roles
+	for _, a := range absent {
+		// Who acts by an administrative role proves who they are as its holder must.
+		roles = append(slices.Clip(roles), a.Roles...)
+	}
+	// A session from before the second factor was set up, or before a role that demands one: sign in again with it.
+	if user.enrolled && !session.factor && s.opt.SecondFactor.demands(roles) {
+		return authz.Principal{}, unauthenticated()
+	}
 	if err := s.touch(ctx, id, session, now); err != nil {
 		return authz.Principal{}, err
 	}
 	return authz.Principal{
 		Kind: audit.ActorUser, ID: session.userID, Name: user.name, Department: user.department, Roles: user.roles, Session: id,
+		Limit:    s.limitOf(roles, user.temporary, user.setAt, session.method, session.factor, user.enrolled, now),
+		StandIns: absent,
 	}, nil
 }
 
@@ -292,8 +418,8 @@ func (s *Service) loadSession(id uuid.UUID) func(context.Context) (*knownSession
 		var seen time.Time
 		var n int64
 		err := s.db.Pool.QueryRow(ctx, `
-			SELECT user_id, token_hash, expires_at, ended_at IS NOT NULL, last_seen_at, (SELECT n FROM policy_head) FROM session WHERE id = $1`,
-			id).Scan(&k.userID, &k.hash, &k.expiresAt, &k.ended, &seen, &n)
+			SELECT user_id, token_hash, expires_at, ended_at IS NOT NULL, method, second_factor, last_seen_at, (SELECT n FROM policy_head)
+			FROM session WHERE id = $1`, id).Scan(&k.userID, &k.hash, &k.expiresAt, &k.ended, &k.method, &k.factor, &seen, &n)
 		switch {
 		case db.NoRows(err):
 			return nil, 0, unauthenticated()
@@ -310,8 +436,14 @@ func (s *Service) loadUser(id uuid.UUID) func(context.Context) (knownUser, int64
 		var k knownUser
 		var n int64
 		err := s.db.Pool.QueryRow(ctx, `
-			SELECT username, department_id, roles, state, (SELECT n FROM policy_head) FROM hub_user WHERE id = $1`,
-			id).Scan(&k.name, &k.department, &k.roles, &k.state, &n)
+			SELECT username, department_id, roles, state, password_temporary, password_set_at,
+				EXISTS (SELECT FROM second_factor f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL),
+				(SELECT jsonb_agg(jsonb_build_object('user', a.id, 'roles', a.roles, 'from', d.starts_at, 'to', d.ends_at) ORDER BY d.id)
+					FROM deputy d JOIN hub_user a ON a.id = d.absent_id
+					WHERE d.deputy_id = u.id AND d.ended_at IS NULL AND d.ends_at > clock_timestamp() AND a.state = 'active'),
+				(SELECT n FROM policy_head)
+			FROM hub_user u WHERE id = $1`,
+			id).Scan(&k.name, &k.department, &k.roles, &k.state, &k.temporary, &k.setAt, &k.enrolled, &k.deputyOf, &n)
 		if err != nil {
 			return knownUser{}, 0, fmt.Errorf("reading user: %w", err)
 		}

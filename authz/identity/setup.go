@@ -39,6 +39,7 @@ type Account struct {
 	Username    string        `json:"username"`
 	DisplayName string        `json:"display_name"`
 	Password    secret.Secret `json:"password"`
+	Temporary   bool          `json:"-"` // The first sign-in demands another password.
 }
 
 // SetupResult is what Setup created. PlatformOperator is zero where none was asked for.
@@ -122,7 +123,7 @@ func setupLinkInvalid() error {
 // CheckPassword returns what is wrong with a password of the account with this user name ("" when it has none yet), as fields
 // called path; nil for one that may be used.
 func CheckPassword(path, username string, password secret.Secret) []fault.Field {
-	return passwordFields(path, username, password)
+	return PasswordPolicy{}.fields(path, username, "", password)
 }
 
 // Setup creates the first department and users in one transaction, for somebody who has the hub's database in hand. It asks
@@ -203,8 +204,11 @@ func (s *Service) setUp(ctx context.Context, r SetupRequest, admit func(tx *db.T
 	hashes := make([]string, len(accounts))
 	news := make([]NewUser, len(accounts))
 	for i, a := range accounts {
-		news[i] = NewUser{a.Username, a.DisplayName, a.Password, out.Authority, []authz.Role{a.role}}
-		wrong = append(wrong, news[i].check(a.path)...)
+		news[i] = NewUser{
+			Username: a.Username, DisplayName: a.DisplayName, Password: a.Password, DepartmentID: out.Authority,
+			Roles: []authz.Role{a.role}, KeepPassword: !a.Temporary,
+		}
+		wrong = append(wrong, news[i].check(a.path, s.opt.Policy)...)
 	}
 	wrong = append(wrong, samePerson(accounts)...)
 	if err := fault.InvalidFields(wrong); err != nil {

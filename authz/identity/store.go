@@ -15,7 +15,9 @@ import (
 
 // Columns in the order of the fields of what they are read into.
 const (
-	userColumns   = "id, username, display_name, department_id, roles, state, locked_until, row_version, created_at, updated_at"
+	userColumns = "id, username, display_name, department_id, roles, state, locked_until, last_sign_in_at, " +
+		"EXISTS (SELECT FROM second_factor f WHERE f.user_id = hub_user.id AND f.confirmed_at IS NOT NULL), password_temporary, " +
+		"row_version, created_at, updated_at"
 	clientColumns = "id, department_id, name, allowed_networks, signed_only, certificates, state, row_version, created_at, updated_at"
 	keyColumns    = "key_id, client_id, kind, created_at, expires_at, revoked_at, last_used_at"
 )

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -37,6 +36,9 @@ type User struct {
 	Roles        []authz.Role `json:"roles"` // In the order of authz.Roles; empty for an account without rights.
 	State        State        `json:"state"`
 	LockedUntil  *time.Time   `json:"locked_until,omitempty"`
+	LastSignInAt *time.Time   `json:"last_sign_in_at,omitempty"` // nil for an account that was never used.
+	SecondFactor bool         `json:"second_factor"`             // Whether one is set up.
+	MustChange   bool         `json:"must_change_password"`      // The password was set by somebody else.
 	RowVersion   int64        `json:"row_version"`
 	CreatedAt    time.Time    `json:"created_at"`
 	UpdatedAt    time.Time    `json:"updated_at"`
@@ -49,6 +51,7 @@ type NewUser struct {
 	Password     secret.Secret
 	DepartmentID uuid.UUID
 	Roles        []authz.Role
+	KeepPassword bool // The password is the person's own; otherwise the first sign-in demands another.
 }
 
 // UserFilter narrows Users. A nil field does not narrow.
@@ -56,46 +59,11 @@ type UserFilter struct {
 	Department *uuid.UUID
 	Role       *authz.Role
 	State      *State
+	DormantFor time.Duration // Only accounts without a sign-in for so long; 0 does not narrow.
 	Page       db.Page
 }
 
 var usernameForm = regexp.MustCompile(`^[a-z][a-z0-9_.-]{1,63}$`)
-
-// MinPassword is the fewest characters of a password, and minClasses how many of lower case, upper case, digits and other
-// characters it mixes. Source: domain table 4.3.
-const (
-	MinPassword = 10
-	minClasses  = 3
-)
-
-// passwordFields returns what is wrong with a password for this user name.
-func passwordFields(path, username string, password secret.Secret) []fault.Field {
-	text := password.Reveal()
-	var lower, upper, digit, rest int
-	for _, c := range text {
-		switch {
-		case unicode.IsLower(c):
-			lower = 1
-		case unicode.IsUpper(c):
-			upper = 1
-		case unicode.IsDigit(c):
-			digit = 1
-		default:
-			rest = 1
-		}
-	}
-	switch {
-	case len(text) > secret.MaxPassword:
-		return []fault.Field{{Name: path, Code: "too_long", Message: fmt.Sprintf("use at most %d bytes", secret.MaxPassword)}}
-	case utf8.RuneCountInString(text) < MinPassword:
-		return []fault.Field{{Name: path, Code: "too_short", Message: fmt.Sprintf("use at least %d characters", MinPassword)}}
-	case lower+upper+digit+rest < minClasses:
-		return []fault.Field{{Name: path, Code: "too_simple", Message: "mix at least three of lower case, upper case, digits and other characters"}}
-	case username != "" && strings.Contains(strings.ToLower(text), strings.ToLower(username)):
-		return []fault.Field{{Name: path, Code: "holds_username", Message: "leave the user name out of the password"}}
-	}
-	return nil
-}
 
 // roleFields returns what is wrong with a set of roles.
 func roleFields(path string, roles []authz.Role) []fault.Field {
@@ -124,7 +92,7 @@ func ordered(roles []authz.Role) []authz.Role {
 	return out
 }
 
-func (n NewUser) check(path string) []fault.Field {
+func (n NewUser) check(path string, policy PasswordPolicy) []fault.Field {
 	var wrong []fault.Field
 	if !usernameForm.MatchString(n.Username) {
 		wrong = append(wrong, fault.Field{
@@ -138,7 +106,7 @@ func (n NewUser) check(path string) []fault.Field {
 	if n.DepartmentID == uuid.Nil {
 		wrong = append(wrong, fault.Field{Name: path + "department_id", Code: "required", Message: "name the department"})
 	}
-	wrong = append(wrong, passwordFields(path+"password", n.Username, n.Password)...)
+	wrong = append(wrong, policy.fields(path+"password", n.Username, n.DisplayName, n.Password)...)
 	return append(wrong, roleFields(path+"roles", ordered(n.Roles))...)
 }
 
@@ -163,7 +131,7 @@ func (s *Service) CreateUser(ctx context.Context, p authz.Principal, n NewUser) 
 			return User{}, err
 		}
 	}
-	if err := fault.InvalidFields(n.check("")); err != nil {
+	if err := fault.InvalidFields(n.check("", s.opt.Policy)); err != nil {
 		return User{}, err
 	}
 	hash, err := s.passwords.HashPassword(ctx, n.Password)
@@ -188,9 +156,10 @@ func insertUser(ctx context.Context, tx *db.Tx, n NewUser, hash string) (User, e
 		return User{}, err
 	}
 	u, err := one[User](ctx, tx, `
-		INSERT INTO hub_user (id, username, display_name, password_hash, department_id, roles, state, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, 'active', $7, $7)
-		RETURNING `+userColumns, db.NewID(), n.Username, strings.TrimSpace(n.DisplayName), hash, n.DepartmentID, roles, tx.Now())
+		INSERT INTO hub_user (id, username, display_name, password_hash, department_id, roles, state, created_at, updated_at,
+			password_set_at, password_temporary)
+		VALUES ($1, $2, $3, $4, $5, $6, 'active', $7, $7, $7, $8)
+		RETURNING `+userColumns, db.NewID(), n.Username, strings.TrimSpace(n.DisplayName), hash, n.DepartmentID, roles, tx.Now(), !n.KeepPassword)
 	switch {
 	case db.IsUnique(err, "hub_user_username_key"):
 		return User{}, fault.New(fault.Conflict, "username_taken", "this user name is taken; choose another")
@@ -246,30 +215,13 @@ func (s *Service) Users(ctx context.Context, p authz.Principal, f UserFilter) ([
 		SELECT `+userColumns+` FROM hub_user
 		WHERE username > $1 AND ($2::uuid IS NULL OR department_id = $2) AND ($3::text IS NULL OR $3 = ANY(roles))
 			AND ($4::text IS NULL OR state = $4)
-		ORDER BY username LIMIT $5`, after, department, f.Role, f.State, f.Page.Size()+1)
+			AND ($6::interval = '0' OR coalesce(last_sign_in_at, created_at) < clock_timestamp() - $6::interval)
+		ORDER BY username LIMIT $5`, after, department, f.Role, f.State, f.Page.Size()+1, f.DormantFor)
 	if err != nil {
 		return nil, "", fmt.Errorf("listing users: %w", err)
 	}
 	users, next := cut(users, f.Page, func(u User) string { return db.Next(u.Username) })
 	return users, next, nil
-}
-
-// DisableUser closes an account and ends its sessions. It needs user.disable for its department. The last active holder of an
-// administrator role cannot be disabled (Conflict "last_administrator"), and nobody disables themselves ("own_account").
-func (s *Service) DisableUser(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64) (User, error) {
-	if p.ID == id {
-		return User{}, fault.New(fault.Conflict, "own_account", "you cannot disable your own account; ask another administrator")
-	}
-	return s.changeUser(ctx, p, authz.UserDisable, id, ifMatch, func(tx *db.Tx, u User) (map[string]any, error) {
-		if err := notLast(ctx, tx, u, nil); err != nil {
-			return nil, err
-		}
-		if err := move(ctx, tx, "hub_user", u.ID, Active, Disabled); err != nil {
-			return nil, err
-		}
-		ended, err := endSessions(ctx, tx, u.ID, uuid.Nil)
-		return map[string]any{"state": Disabled, "sessions_ended": ended}, err
-	})
 }
 
 // EnableUser opens a disabled account again and forgets its failed sign-ins. It needs user.disable for its department.
@@ -300,14 +252,21 @@ func (s *Service) SetRoles(ctx context.Context, p authz.Principal, id uuid.UUID,
 		if err := notLast(ctx, tx, u, to); err != nil {
 			return nil, err
 		}
+		if slices.ContainsFunc(to, authz.Role.Exclusive) {
+			// The administrators' roles are never lent and never join others.
+			if err := endDeputies(ctx, tx, u.ID); err != nil {
+				return nil, err
+			}
+		}
 		_, err := tx.Exec(ctx, "UPDATE hub_user SET roles = $2 WHERE id = $1", u.ID, to)
 		return map[string]any{"from": u.Roles, "to": to}, err
 	})
 }
 
-// changeUser runs one change of an account: the right, the version, the change, the new version, the record.
+// changeUser runs one change of an account: the right, what has to be prepared, the version, the change, the new version, the
+// record.
 func (s *Service) changeUser(ctx context.Context, p authz.Principal, a authz.Action, id uuid.UUID, ifMatch int64,
-	change func(tx *db.Tx, u User) (map[string]any, error),
+	change func(tx *db.Tx, u User) (map[string]any, error), prepare ...func(u User) error,
 ) (User, error) {
 	// The department of an account never changes, so the right can be checked before the row is locked.
 	seen, err := findUser(ctx, s.db.Pool, id)
@@ -316,6 +275,11 @@ func (s *Service) changeUser(ctx context.Context, p authz.Principal, a authz.Act
 	}
 	if _, err := s.enforcer.Check(ctx, p, a, userTarget(seen)); err != nil {
 		return User{}, err
+	}
+	for _, f := range prepare {
+		if err := f(seen); err != nil {
+			return User{}, err
+		}
 	}
 	var u User
 	err = s.db.InTx(ctx, func(tx *db.Tx) error {
@@ -339,6 +303,9 @@ func (s *Service) changeUser(ctx context.Context, p authz.Principal, a authz.Act
 		if err != nil {
 			return fmt.Errorf("changing user: %w", err)
 		}
+		if err := noteDeputies(ctx, tx, id); err != nil {
+			return err
+		}
 		return record(ctx, tx, p.Actor(), a, authz.KindUser, id.String(), detail)
 	})
 	return u, err
@@ -361,47 +328,6 @@ func notLast(ctx context.Context, tx *db.Tx, u User, to []authz.Role) error {
 		}
 	}
 	return nil
-}
-
-// ChangePassword replaces the password of the person who asks, who gives the present one, and ends their other sessions. A
-// wrong present password is an Unauthenticated fault and counts as a failed sign-in.
-func (s *Service) ChangePassword(ctx context.Context, p authz.Principal, present, next secret.Secret) error {
-	if p.Kind != audit.ActorUser {
-		return fault.New(fault.Forbidden, "forbidden", "only people have passwords")
-	}
-	account, err := findAccount(ctx, s.db.Pool, "id = $1", p.ID)
-	if err != nil {
-		return err
-	}
-	if _, err := s.verify(ctx, account, present); err != nil {
-		return err
-	}
-	if err := fault.InvalidFields(passwordFields("password", account.Username, next)); err != nil {
-		return err
-	}
-	if next == present {
-		return fault.InvalidFields([]fault.Field{{Name: "password", Code: "unchanged", Message: "choose another password than the present one"}})
-	}
-	hash, err := s.passwords.HashPassword(ctx, next)
-	if err != nil {
-		return err
-	}
-	return s.db.InTx(ctx, func(tx *db.Tx) error {
-		tag, err := tx.Exec(ctx, `
-			UPDATE hub_user SET password_hash = $3, failed = 0, row_version = row_version + 1, updated_at = $4
-			WHERE id = $1 AND password_hash = $2 AND state = 'active'`, p.ID, account.PasswordHash, hash, tx.Now())
-		if err != nil {
-			return fmt.Errorf("changing password: %w", err)
-		}
-		if tag.RowsAffected() == 0 {
-			return refused()
-		}
-		ended, err := endSessions(ctx, tx, p.ID, p.Session)
-		if err != nil {
-			return err
-		}
-		return record(ctx, tx, p.Actor(), "user.change_password", authz.KindUser, p.ID.String(), map[string]any{"sessions_ended": ended})
-	})
 }
 
 func userTarget(u User) authz.Target {

@@ -24,6 +24,10 @@ type Mask struct {
 	// occurs several times. Text columns are COLLATE "C" in a UTF-8 database with standard_conforming_strings on. ok is
 	// false where SQL cannot say the same; such masks are applied by the hub process.
 	SQL func(col string, letter byte) (expr string, ok bool)
+	// Here is true where the Go form costs less than the SQL form, as BenchmarkMasks measures it: who answers many rows reads
+	// the clear value and masks it before it leaves the process. PostgreSQL judges text by regular expressions, which take it
+	// five to a hundred times as long.
+	Here bool
 }
 
 // Allows reports whether the mask may be put on an item of a data type letter.
@@ -45,19 +49,19 @@ const allLetters = "CNYDTLMGBIF"
 
 // masks is the table of all masks. The tests go through it.
 var masks = []Mask{
-	{Name: "name", Version: 1, ZH: "姓名", EN: "Name: surname kept", Letters: textLetters, Go: text(maskName), SQL: textSQL(nameSQL)},
-	{Name: "id_card", Version: 1, ZH: "身份证号", EN: "Identity number: first 6 and last 4 kept", Letters: textLetters, Go: text(maskIDCard), SQL: textSQL(idCardSQL)},
-	{Name: "id_card_strict", Version: 1, ZH: "身份证号(严格)", EN: "Identity number: first 3 and last 4 kept", Letters: textLetters, Go: text(maskIDCardStrict), SQL: textSQL(idCardStrictSQL)},
-	{Name: "mobile", Version: 1, ZH: "手机号码", EN: "Mobile number: first 3 and last 4 kept", Letters: textLetters, Go: text(maskMobile), SQL: textSQL(mobileSQL)},
-	{Name: "phone", Version: 1, ZH: "电话号码", EN: "Telephone number: area code and last 2 kept", Letters: textLetters, Go: text(maskPhone), SQL: textSQL(phoneSQL)},
-	{Name: "email", Version: 1, ZH: "电子邮箱", EN: "E-mail address: up to 3 characters and domain kept", Letters: textLetters, Go: text(maskEmail), SQL: textSQL(emailSQL)},
-	{Name: "address", Version: 1, ZH: "地址", EN: "Address: kept to the county", Letters: textLetters, Go: text(maskAddress), SQL: textSQL(addressSQL)},
-	{Name: "bank_card", Version: 1, ZH: "银行卡号", EN: "Bank card: first 4 and last 4 kept", Letters: textLetters, Go: text(maskBankCard), SQL: textSQL(bankCardSQL)},
-	{Name: "mid", Version: 1, ZH: "证件号码(保留首尾)", EN: "Middle hidden: first 1 and last 2 kept", Letters: textLetters, Go: text(maskMid), SQL: textSQL(midSQL)},
+	{Name: "name", Version: 1, ZH: "姓名", EN: "Name: surname kept", Letters: textLetters, Go: text(maskName), SQL: textSQL(nameSQL), Here: true},
+	{Name: "id_card", Version: 1, ZH: "身份证号", EN: "Identity number: first 6 and last 4 kept", Letters: textLetters, Go: text(maskIDCard), SQL: textSQL(idCardSQL), Here: true},
+	{Name: "id_card_strict", Version: 1, ZH: "身份证号(严格)", EN: "Identity number: first 3 and last 4 kept", Letters: textLetters, Go: text(maskIDCardStrict), SQL: textSQL(idCardStrictSQL), Here: true},
+	{Name: "mobile", Version: 1, ZH: "手机号码", EN: "Mobile number: first 3 and last 4 kept", Letters: textLetters, Go: text(maskMobile), SQL: textSQL(mobileSQL), Here: true},
+	{Name: "phone", Version: 1, ZH: "电话号码", EN: "Telephone number: area code and last 2 kept", Letters: textLetters, Go: text(maskPhone), SQL: textSQL(phoneSQL), Here: true},
+	{Name: "email", Version: 1, ZH: "电子邮箱", EN: "E-mail address: up to 3 characters and domain kept", Letters: textLetters, Go: text(maskEmail), SQL: textSQL(emailSQL), Here: true},
+	{Name: "address", Version: 1, ZH: "地址", EN: "Address: kept to the county", Letters: textLetters, Go: text(maskAddress), SQL: textSQL(addressSQL), Here: true},
+	{Name: "bank_card", Version: 1, ZH: "银行卡号", EN: "Bank card: first 4 and last 4 kept", Letters: textLetters, Go: text(maskBankCard), SQL: textSQL(bankCardSQL), Here: true},
+	{Name: "mid", Version: 1, ZH: "证件号码(保留首尾)", EN: "Middle hidden: first 1 and last 2 kept", Letters: textLetters, Go: text(maskMid), SQL: textSQL(midSQL), Here: true},
 	{Name: "date_year", Version: 1, ZH: "日期保留年份", EN: "Date: first day of the year", Letters: "D", KeepsType: true, Go: dateYear, SQL: dateYearSQL},
 	{Name: "geo_round", Version: 1, ZH: "坐标保留两位小数", EN: "Coordinate: two decimals, about 1 km", Letters: "NBF", KeepsType: true, Go: geoRound, SQL: geoRoundSQL},
 	{Name: "amount_round", Version: 1, ZH: "金额保留两位有效数字", EN: "Amount: two leading digits kept", Letters: "NYBFI", KeepsType: true, Go: amountRound, SQL: amountRoundSQL},
-	{Name: "text_scan", Version: 1, ZH: "文本中的证件号和手机号", EN: "Identity and mobile numbers inside free text", Letters: textLetters, Go: text(maskTextScan), SQL: textSQL(textScanSQL)},
+	{Name: "text_scan", Version: 1, ZH: "文本中的证件号和手机号", EN: "Identity and mobile numbers inside free text", Letters: textLetters, Go: text(maskTextScan), SQL: textSQL(textScanSQL), Here: true},
 	{Name: "hash", Version: 1, ZH: "加密散列 (SM3-HMAC)", EN: "Keyed hash (SM3-HMAC)", Letters: "CMNYID", Go: hash, SQL: noSQL},
 	{Name: "full", Version: 1, ZH: "全部隐藏", EN: "Hidden as a whole", Letters: "CMNYDTLBIF", Go: text(func(string) (string, bool) { return hidden, true }), SQL: fullSQL},
 	{Name: "suppress", Version: 1, ZH: "不提供", EN: "Suppressed: always null", Letters: allLetters, KeepsType: true, Go: suppress, SQL: suppressSQL},

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/emmansun/gmsm/sm3"
+	"pgregory.net/rapid"
 )
 
 // null stands for NULL output in these tables.
@@ -205,4 +206,42 @@ func TestRegistry(t *testing.T) {
 	if _, ok := Find("none"); ok {
 		t.Error("none is a mask")
 	}
+}
+
+// What is matched by hand for speed is what the patterns say, which PostgreSQL judges by.
+func TestByHand(t *testing.T) {
+	t.Parallel()
+	start := regexp.MustCompile(addressPattern)
+	start.Longest()
+	refused := regexp.MustCompile(namePattern)
+	numbers := map[string]struct {
+		pattern *regexp.Regexp
+		hand    func(string) bool
+	}{
+		"id card 18": {regexp.MustCompile(idCard18Pattern), isIDCard18},
+		"id card 15": {regexp.MustCompile(idCard15Pattern), isIDCard15},
+		"mobile":     {regexp.MustCompile(mobilePattern), isMobile},
+		"bank card":  {regexp.MustCompile(bankCardPattern), isBankCard},
+	}
+	part := rapid.OneOf(
+		rapid.StringOfN(rapid.SampledFrom([]rune("甲乙丙丁路镇市州区")), 0, 12, -1),
+		rapid.SampledFrom([]string{"省", "市", "区", "县", "旗", "盟", "州", "自治区", "自治州", "特别行政区", "地区", "小区", "校区", "镇", "路", "1", "0", "　", "\n", "号", "社"}),
+	)
+	address := rapid.Map(rapid.SliceOfN(part, 0, 9), func(parts []string) string { return strings.Join(parts, "") })
+	text := rapid.OneOf(address, textValue())
+	rapid.Check(t, func(t *rapid.T) {
+		for _, s := range rapid.SliceOfN(text, 40, 40).Draw(t, "texts") {
+			if got, want := s[:addressPrefix(s)], start.FindString(s); got != want {
+				t.Fatalf("the names at the start of %q: got %q, want %q", s, got, want)
+			}
+			if got, want := nameRefuses(s), refused.MatchString(s); got != want {
+				t.Fatalf("a name refuses %q: got %t, want %t", s, got, want)
+			}
+			for name, n := range numbers {
+				if got, want := n.hand(s), n.pattern.MatchString(s); got != want {
+					t.Fatalf("%s %q: got %t, want %t", name, s, got, want)
+				}
+			}
+		}
+	})
 }

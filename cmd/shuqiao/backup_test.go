@@ -110,7 +110,7 @@ func (d *drill) prepare(t *testing.T) (folder, database string) {
 
 func (d *drill) serve(t *testing.T, args ...string) *hubtest.Process {
 	t.Helper()
-	p := hubtest.StartProcess(t, d.binary, append([]string{"serve", "--listen", "127.0.0.1:0", "--node-takeover", "1s", "--log-level", "warn"}, args...)...)
+	p := hubtest.StartProcess(t, d.binary, append([]string{"serve", "--listen", "127.0.0.1:0", "--node-takeover", "1s", "--log-level", "warn", "--second-factor", "off", "--sign-in-rate", "100000"}, args...)...)
 	base := p.URL(t) + "/api/v1"
 	for _, c := range []*client.Client{d.sample.Client, d.sample.Provider.Operator, d.sample.Staff.Operator} {
 		c.Base = base

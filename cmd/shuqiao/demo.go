@@ -43,6 +43,8 @@ func (c *demoCommand) Run(t *terminal) error {
 	if flags["log-level"] == "" && !isSet(t.environ, "SHUQIAO_LOG_LEVEL") {
 		flags["log-level"] = "error" // The story is what people came to read.
 	}
+	// The story signs everybody in, many times from one address, and has no app for codes at hand.
+	flags["second-factor"], flags["sign-in-rate"] = "off", "100000"
 	cfg, log, err := t.load(flags)
 	if err != nil {
 		return err

@@ -109,7 +109,7 @@ func TestSetupAsks(t *testing.T) {
 	for more := range shown {
 		screen += more
 	}
-	if strings.Contains(screen, typed) || !strings.Contains(screen, "at least 10 characters") || !strings.Contains(screen, "the two differ") {
+	if strings.Contains(screen, typed) || !strings.Contains(screen, "at least 12 characters") || !strings.Contains(screen, "the two differ") {
 		t.Errorf("the screen shows:\n%s", screen)
 	}
 }

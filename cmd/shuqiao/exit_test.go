@@ -14,7 +14,7 @@ func TestExitTableIsComplete(t *testing.T) {
 	t.Parallel()
 	table := exitCodes()
 	for _, kind := range fault.Kinds() {
-		if code := table[kind]; code < exitRuntime || code > exitEnvironment {
+		if code := table[kind]; code < exitRuntime || code > exitOver {
 			t.Errorf("%s has exit code %d", kind, code)
 		}
 		delete(table, kind)

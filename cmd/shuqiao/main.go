@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/shuqiao/shuqiao/cmd/shuqiao/cli"
 	"github.com/shuqiao/shuqiao/internal/config"
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
@@ -39,6 +40,18 @@ type commands struct {
 	RestoreMark restoreMarkCommand `cmd:"" name:"restore-mark" help:"Say that the database was restored by other means: cursors begin anew, grants wait for confirmation."`
 
 	Version versionCommand `cmd:"" help:"Print the version."`
+
+	Login      cli.Login      `cmd:"" help:"Sign in to a hub."`
+	Logout     cli.Logout     `cmd:"" help:"Sign out."`
+	Pull       cli.Pull       `cmd:"" help:"Keep a copy of what a grant gives, in PostgreSQL or a folder."`
+	Run        runCommands    `cmd:"" help:"Executions of tasks."`
+	API        cli.Raw        `cmd:"" name:"api" help:"Call any route of the API."`
+	Completion cli.Completion `cmd:"" help:"Print a script that completes commands."`
+}
+
+// runCommands are those that the table of commands cannot say; the others join them.
+type runCommands struct {
+	Watch cli.Watch `cmd:"" help:"Show a run until it is over."`
 }
 
 // settings are the options that every command with a hub or database takes. Empty ones are not given.
@@ -100,15 +113,16 @@ func run(ctx context.Context, args, environ []string, out, errOut io.Writer) int
 
 // runFrom is run with a standard input of one's own.
 func runFrom(ctx context.Context, args, environ []string, in io.Reader, out, errOut io.Writer) int {
-	var cli commands
+	var line commands
 	exited, code := false, 0
-	parser, err := kong.New(&cli,
+	parser, err := kong.New(&line, append(cli.Options(args),
 		kong.Name("shuqiao"),
 		kong.Description("Shuqiao (数桥): a government data-sharing exchange hub."),
 		kong.Writers(out, errOut),
 		kong.Exit(func(c int) { exited, code = true, c }),
+		kong.Vars(cli.Vars()),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-	)
+	)...)
 	if err != nil {
 		return fail(errOut, err)
 	}
@@ -119,6 +133,10 @@ func runFrom(ctx context.Context, args, environ []string, in io.Reader, out, err
 	if err != nil {
 		return fail(errOut, fault.New(fault.Invalid, "usage", "%s; see shuqiao --help", err.Error()))
 	}
-	t := &terminal{ctx: ctx, in: in, out: out, err: errOut, environ: environ, file: cli.ConfigFile}
-	return fail(errOut, command.Run(t))
+	t := &terminal{ctx: ctx, in: in, out: out, err: errOut, environ: environ, file: line.ConfigFile}
+	client := &cli.Terminal{Ctx: ctx, In: in, Out: out, Err: errOut, Environ: environ}
+	if call := cli.Find(command); call != nil {
+		return fail(errOut, call.Run(client))
+	}
+	return fail(errOut, command.Run(t, client))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"syscall"
@@ -24,6 +25,8 @@ type serveCommand struct {
 	TLSClientCA    string `name:"tls-client-ca" help:"Issuers of the certificates that clients may show." placeholder:"FILE"`
 	TrustedProxies string `name:"trusted-proxies" help:"Networks of proxies that are believed about who calls." placeholder:"CIDR,…"`
 	ProxyHeader    string `name:"proxy-header" help:"Headers that they write: x-forwarded or forwarded." placeholder:"FORM"`
+
+	serveFlagsOfPeople
 }
 
 // given returns the flags that were given, by their names in the table of options.
@@ -37,6 +40,7 @@ func (c *serveCommand) given() map[string]string {
 	}) {
 		flags[key] = value
 	}
+	maps.Copy(flags, c.people())
 	return flags
 }
 

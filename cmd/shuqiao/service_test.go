@@ -70,7 +70,7 @@ func newService(t *testing.T, rows int) *service {
 	binary := hubtest.Build(t)
 	s.again = func() *hubtest.Process {
 		return hubtest.StartProcessIn(t, []string{"NOTIFY_SOCKET=" + socket, "WATCHDOG_USEC=400000"}, binary,
-			"serve", "--database-url", database, "--data-dir", h.Dir(), "--listen", "127.0.0.1:0", "--log-format", "json",
+			"serve", "--database-url", database, "--data-dir", h.Dir(), "--listen", "127.0.0.1:0", "--log-format", "json", "--second-factor", "off",
 			"--tls-cert", filepath.Join(s.dir, "cert.pem"), "--tls-key", filepath.Join(s.dir, "key.pem"), "--trusted-proxies", "127.0.0.1")
 	}
 	s.Process = s.again()

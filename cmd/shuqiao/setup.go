@@ -62,7 +62,7 @@ func (c *setupCommand) Run(t *terminal) error {
 	if err != nil {
 		return err
 	}
-	people := identity.New(identity.Options{DB: d, Enforcer: enforcer, Log: log, CheckAuthority: catalog.CheckAuthority})
+	people := identity.New(identity.Options{DB: d, Enforcer: enforcer, Log: log, CheckAuthority: catalog.CheckAuthority, Policy: identity.PasswordPolicy{MinLength: cfg.PasswordMinLength}})
 	if empty, err := people.NeedsSetup(t.ctx); err == nil && !empty {
 		ask = nil // Setup says what is wrong; nobody has to type for that.
 	}
@@ -79,7 +79,7 @@ func (c *setupCommand) Run(t *terminal) error {
 		fmt.Fprintln(t.out, "The hub has its first users.")
 		return nil
 	}
-	fmt.Fprintln(t.out, "The hub has its first users. Write their passwords down now; they are shown once.")
+	fmt.Fprintln(t.out, "The hub has its first users. Write their passwords down now; they are shown once, and the first sign-in demands others.")
 	for _, account := range madeUp {
 		fmt.Fprintf(t.out, "  %-18s %s\n", account.Username, account.Password.Reveal())
 	}
@@ -163,7 +163,7 @@ func makeUp(r *identity.SetupRequest) []identity.Account {
 	var made []identity.Account
 	for _, account := range []*identity.Account{&r.SystemAdmin, &r.SecurityAdmin, &r.Auditor, &r.PlatformOperator} {
 		if account.Username != "" && account.Password == "" {
-			account.Password = newPassword()
+			account.Password, account.Temporary = newPassword(), true
 			made = append(made, *account)
 		}
 	}

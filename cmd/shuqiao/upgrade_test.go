@@ -87,7 +87,7 @@ func TestUpgradeFromFirstRelease(t *testing.T) {
 	binary := hubtest.Build(t)
 	notes, url, dir := restore(t)
 	serve := func() *hubtest.Process {
-		return hubtest.StartProcess(t, binary, "serve", "--database-url", url, "--data-dir", dir, "--listen", "127.0.0.1:0", "--node-takeover", "1s")
+		return hubtest.StartProcess(t, binary, "serve", "--database-url", url, "--data-dir", dir, "--listen", "127.0.0.1:0", "--node-takeover", "1s", "--second-factor", "off")
 	}
 	early := serve()
 	if code := early.Wait(20 * time.Second); code != exitEnvironment || !strings.Contains(early.Errors(), "migrate up") {

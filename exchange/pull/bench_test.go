@@ -83,6 +83,15 @@ func BenchmarkPage(b *testing.B) {
 			}
 		}
 	})
+	h.exec(b, "UPDATE sharing_grant SET state = 'terminated'")
+	h.grant(b, grantTerms{items: benchItems, masks: map[string]string{"remark": "address", "full_name": "name"}})
+	b.Run("pull with an address masked", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := h.first.pull.Rows(b.Context(), h.client, pull.RowsRequest{Call: h.call(), Limit: 1000}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 	b.Run("bare", func(b *testing.B) {
 		for b.Loop() {
 			if _, err := h.bare(b.Context(), "_key > $1", "", 1000); err != nil {

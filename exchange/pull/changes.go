@@ -18,6 +18,7 @@ type ChangesRequest struct {
 	Cursor string
 	Items  []string
 	Filter json.RawMessage
+	Format Format // JSON or CSV.
 }
 
 // Changes returns the changes after a cursor in the order in which they were committed:
@@ -55,13 +56,23 @@ func (s *Service) Changes(ctx context.Context, client authz.Principal, r Changes
 	}
 
 	from, rows, rid := place.seq, 0, newRidMaker(c.terms.ridKey)
-	body := append(v.appendHead(make([]byte, 0, 4096)), `,"changes":[`...)
+	csv := r.Format == FormatCSV
+	body := make([]byte, 0, 4096)
+	if csv {
+		body = v.appendCSVChangesHead(body)
+	} else {
+		body = append(v.appendHead(body), `,"changes":[`...)
+	}
 	snap, more, err := s.store.Changes(ctx, c.permit.Decision, v.query, from, limit, func(ch store.Change) error {
-		if rows > 0 {
-			body = append(body, ',')
+		switch {
+		case csv:
+			body = v.appendCSVChange(body, ch, rid)
+		case rows > 0:
+			body = v.appendChange(append(body, ','), ch, rid)
+		default:
+			body = v.appendChange(body, ch, rid)
 		}
 		rows++
-		body = v.appendChange(body, ch, rid)
 		place.seq = ch.Seq
 		return nil
 	})
@@ -80,9 +91,11 @@ func (s *Service) Changes(ctx context.Context, client authz.Principal, r Changes
 	if err != nil {
 		return nil, err
 	}
-	body = appendTail(append(body, ']'), next, snap.At)
-	body = append(body, `,"more":`...)
-	body = append(strconv.AppendBool(body, more), '}')
+	if !csv {
+		body = appendTail(append(body, ']'), next, snap.At)
+		body = append(body, `,"more":`...)
+		body = append(strconv.AppendBool(body, more), '}')
+	}
 
 	query, err := v.evidence(limit)
 	if err != nil {
@@ -94,7 +107,10 @@ func (s *Service) Changes(ctx context.Context, client authz.Principal, r Changes
 	if err != nil {
 		return nil, err
 	}
-	page.NextCursor = next
+	page.NextCursor, page.AsOf, page.More = next, snap.At, &more
+	if csv {
+		page.Format = FormatCSV
+	}
 	return page, nil
 }
 

@@ -3,8 +3,8 @@
 //
 // Every call asks sharing which single grant decides, binds that grant's items, masks and row filter to the query, and
 // returns bytes that are ready to be written. Items that are not granted are not read, except the canonical key for
-// cursors and _rid. Masks are part of the SQL wherever PostgreSQL can say the same; where it cannot, the clear value is
-// masked before it leaves this package. Before bytes are returned the quota is used, the grant is checked once more, and
+// cursors and _rid. Masks are part of the SQL, or, where PostgreSQL cannot say the same or takes longer over it, applied to
+// the clear value before it leaves this package. Before bytes are returned the quota is used, the grant is checked once more, and
 // the usage record is durable, in this order: whoever gets rows is in the evidence.
 //
 // # Values in JSON

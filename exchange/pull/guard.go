@@ -146,3 +146,24 @@ func (g *guard) reason() error {
 	defer g.mu.Unlock()
 	return g.lost
 }
+
+// mayGoOn asks policy before a chunk. While the node cannot confirm that its policy is current it waits, at most maxPause.
+func (c *session) mayGoOn(ctx context.Context) error {
+	since := c.service.clock()
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := c.service.sharing.Recheck(ctx, c.permit)
+		if err == nil || fault.CodeOf(err) != codePolicyStale || c.service.clock().Sub(since) >= maxPause {
+			return err
+		}
+		timer := time.NewTimer(watchEvery / 2)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+		}
+	}
+}

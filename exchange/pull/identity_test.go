@@ -187,8 +187,9 @@ func TestSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got struct {
-		RowID bool `json:"row_id"`
-		ByKey bool `json:"by_key"`
+		RowID bool     `json:"row_id"`
+		ByKey bool     `json:"by_key"`
+		Key   []string `json:"key"`
 		Items []struct {
 			Identifier string `json:"identifier"`
 			Mask       string `json:"mask"`
@@ -206,7 +207,7 @@ func TestSchema(t *testing.T) {
 		Filterable bool   `json:"filterable"`
 	}
 	want := []item{{"cert_no", "mid", true, true}, {"division_code", "", false, true}, {"full_name", "name", false, false}, {"shape", "", false, true}}
-	if diff := cmp.Diff(want, got.Items); diff != "" || !got.RowID || !got.ByKey {
+	if diff := cmp.Diff(want, got.Items); diff != "" || !got.RowID || !got.ByKey || len(got.Key) != 0 {
 		t.Errorf("schema (-want +got):\n%s\n%s", diff, p.Body)
 	}
 	if strings.Contains(string(p.Body), "hidden") {

@@ -3,6 +3,7 @@ package pull
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/shuqiao/shuqiao/audit"
@@ -20,6 +21,9 @@ const (
 // pageBuffer is where the body of a page starts; it grows with the rows there are.
 const pageBuffer = 32 << 10
 
+// sampleRows is after how many rows the size of a page is estimated.
+const sampleRows = 16
+
 // RowsRequest asks for rows. Limit 0 means DefaultLimit for pages and all rows for streams. No Items means all granted
 // ones. With a cursor, Items and Filter must be those of the call that gave it.
 type RowsRequest struct {
@@ -28,6 +32,7 @@ type RowsRequest struct {
 	Cursor string
 	Items  []string        // Identifiers.
 	Filter json.RawMessage // In the language of sharing/filter; nil for all granted rows.
+	Format Format          // Of pages JSON or CSV, of streams NDJSON or CSV.
 }
 
 func pageLimit(limit int) (int, error) {
@@ -46,8 +51,10 @@ type scan struct {
 	place cursor
 	first bool // No page was read yet.
 	rid   *ridMaker
-	more  bool // Whether rows may follow the last page read.
-	rows  int  // Of the last page read.
+	csv   bool
+	more  bool  // Whether rows may follow the last page read.
+	rows  int   // Of the last page read.
+	ends  []int // Where each row of the last page read ends, from its start.
 }
 
 func (c *session) scan(r RowsRequest) (*scan, error) {
@@ -55,20 +62,27 @@ func (c *session) scan(r RowsRequest) (*scan, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &scan{view: v, first: r.Cursor == "", rid: newRidMaker(c.terms.ridKey)}
+	return c.scanView(v, r.Cursor, r.Format)
+}
+
+// scanView is a reading of the rows of a view, from a cursor on where there is one.
+func (c *session) scanView(v *view, from string, format Format) (*scan, error) {
+	s := &scan{view: v, first: from == "", rid: newRidMaker(c.terms.ridKey), csv: format == FormatCSV}
 	s.place = cursor{kind: rowsCursor, terms: c.terms.grant.TermsVersion, view: v.digest}
-	if r.Cursor != "" {
-		if s.place, err = openCursor(c.service.keyring, c.terms, rowsCursor, v.digest, r.Cursor); err != nil {
+	if from != "" {
+		var err error
+		if s.place, err = openCursor(c.service.keyring, c.terms, rowsCursor, v.digest, from); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
-// read appends up to limit rows to dst, each followed by separator, and moves the place on. dst is unchanged on an error.
+// read appends up to limit rows to dst, each followed by separator or, of CSV, by the end of its line, and moves the place
+// on. dst is unchanged on an error.
 func (s *scan) read(ctx context.Context, c *session, dst []byte, limit int, separator byte) ([]byte, error) {
 	start := len(dst)
-	s.rows, s.more = 0, false
+	s.rows, s.more, s.ends = 0, false, s.ends[:0]
 	last := s.place.key
 	snap, err := c.service.store.Rows(ctx, c.permit.Decision, s.view.query, s.place.key, limit+1, func(r store.Record) error {
 		if s.rows == limit {
@@ -76,7 +90,16 @@ func (s *scan) read(ctx context.Context, c *session, dst []byte, limit int, sepa
 			return nil
 		}
 		s.rows++
-		dst = append(s.view.appendRow(dst, r.Key, r.Cells, s.rid), separator)
+		if s.csv {
+			dst = s.view.appendCSVRow(dst, r.Key, r.Cells, s.rid)
+		} else {
+			dst = append(s.view.appendRow(dst, r.Key, r.Cells, s.rid), separator)
+		}
+		s.ends = append(s.ends, len(dst)-start)
+		if s.rows == sampleRows {
+			// From here the size of the whole is known well enough to make room once.
+			dst = slices.Grow(dst, (len(dst)-start)/sampleRows*(limit-sampleRows)*9/8)
+		}
 		last = r.Key
 		return nil
 	})
@@ -133,40 +156,59 @@ func (s *Service) Rows(ctx context.Context, client authz.Principal, r RowsReques
 	if err != nil {
 		return nil, err
 	}
-	body := scan.view.appendHead(make([]byte, 0, pageBuffer))
-	body = append(body, `,"rows":[`...)
+	return c.page(ctx, scan, limit, audit.ModeRows)
+}
+
+// page reads and discloses one page of a scan.
+func (c *session) page(ctx context.Context, scan *scan, limit int, mode audit.Mode) (*Page, error) {
+	var err error
+	body := make([]byte, 0, pageBuffer)
+	if scan.csv {
+		body = scan.view.appendCSVHead(body)
+	} else {
+		body = append(scan.view.appendHead(body), `,"rows":[`...)
+	}
 	if body, err = scan.read(ctx, c, body, limit, ','); err != nil {
 		return nil, err
-	}
-	if scan.rows > 0 {
-		body = body[:len(body)-1]
 	}
 	next, changes, err := scan.cursors(c)
 	if err != nil {
 		return nil, err
 	}
-	body = appendTail(append(body, ']'), next, scan.place.at)
-	if !scan.more {
-		body = append(body, `,"changes_cursor":`...)
-		body = appendTextOrNull(body, changes)
+	if !scan.csv {
+		body = scan.closePage(body, next, changes)
 	}
-	body = append(body, '}')
-
 	query, err := scan.view.evidence(limit)
 	if err != nil {
 		return nil, err
 	}
-	u := c.usage(audit.ModeRows, scan.view.columns, query)
+	u := c.usage(mode, scan.view.columns, query)
 	u.SeqTo, u.AsOf = &scan.place.seq, &scan.place.at
 	for _, key := range scan.view.keys {
-		u.SubjectTokens = append(u.SubjectTokens, s.subject(key))
+		u.SubjectTokens = append(u.SubjectTokens, c.service.subject(key))
 	}
 	page, err := c.disclose(ctx, u, scan.rows, body)
 	if err != nil {
 		return nil, err
 	}
-	page.NextCursor, page.ChangesCursor = next, changes
+	page.NextCursor, page.ChangesCursor, page.AsOf = next, changes, scan.place.at
+	if scan.csv {
+		page.Format = FormatCSV
+	}
 	return page, nil
+}
+
+// closePage ends the JSON of a page behind its rows.
+func (s *scan) closePage(body []byte, next, changes string) []byte {
+	if s.rows > 0 {
+		body = body[:len(body)-1]
+	}
+	body = appendTail(append(body, ']'), next, s.place.at)
+	if !s.more {
+		body = append(body, `,"changes_cursor":`...)
+		body = appendTextOrNull(body, changes)
+	}
+	return append(body, '}')
 }
 
 // appendTail appends the members next_cursor and as_of.

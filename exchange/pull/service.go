@@ -98,12 +98,15 @@ type Limits struct {
 
 // Page is an answer, ready to be written: its evidence is durable.
 type Page struct {
-	Body          []byte // JSON.
+	Body          []byte
+	Format        Format // Of Body; "" is JSON.
 	EvidenceID    uuid.UUID
-	Digest        string // Of Body, for X-Content-Digest: sha-256=:<base64>:
-	Rows          int    // Rows, changes or claims answered.
-	NextCursor    string // "" after the last page of rows; never "" for changes.
-	ChangesCursor string // On the last page of rows.
+	Digest        string    // Of Body, for X-Content-Digest: sha-256=:<base64>:
+	Rows          int       // Rows, changes or claims answered.
+	NextCursor    string    // "" after the last page of rows; never "" for changes.
+	ChangesCursor string    // On the last page of rows.
+	AsOf          time.Time // Database time of the rows; zero where the answer has none.
+	More          *bool     // Of changes: whether further ones are there already; nil elsewhere.
 	Limits        Limits
 }
 

@@ -1,7 +1,6 @@
 package pull
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -31,8 +30,9 @@ const endLimit = 10 * time.Second
 
 // StreamWriter is where a stream goes.
 type StreamWriter interface {
-	// Begin is called once, when the disclosure is recorded as opened and before the first Write: headers belong here.
-	Begin(evidence uuid.UUID, limits Limits)
+	// Begin is called once, when the disclosure is recorded as opened and before the first Write: headers belong here. asOf
+	// is the database time of the first rows.
+	Begin(evidence uuid.UUID, limits Limits, asOf time.Time)
 	// Write hands p to the connection; it must not keep p, and returns when p has left the process's own buffers.
 	Write(p []byte) error
 	// SetDeadline makes the write under way and later ones fail at t. It is called while another goroutine is in Write.
@@ -43,7 +43,7 @@ type StreamWriter interface {
 type StreamEnd struct {
 	Begun         bool   // Something was written: an error can no longer be answered and must abort the connection.
 	Rows          int64  // Rows handed to the writer.
-	Digest        string // Over all row lines, for the X-Content-Digest trailer.
+	Digest        string // Over all row lines, of CSV with the header line, for the X-Content-Digest trailer.
 	NextCursor    string
 	ChangesCursor string
 }
@@ -70,6 +70,9 @@ type stream struct {
 // written after a look at policy and after its rows are in the usage record. When the grant is lost, a blocked write is
 // ended at once and the last line is {"error":{"code":…}} where it can still be written; while the node cannot confirm
 // its policy the stream pauses, at most 10 seconds.
+//
+// In FormatCSV the header line comes first and neither end nor error have a line: the end is told by StreamEnd, and a
+// stream that was stopped by nothing but the aborted connection.
 //
 // An error with Begun false is a fault of the call, as of Rows; nothing was written. With Begun true the connection
 // must be aborted, so that nobody takes what came for the whole.
@@ -105,7 +108,7 @@ func (s *Service) Stream(ctx context.Context, client authz.Principal, r RowsRequ
 	if err := st.open(ctx); err != nil {
 		return StreamEnd{}, err
 	}
-	w.Begin(st.id, c.limits)
+	w.Begin(st.id, c.limits, st.scan.place.at)
 	return st.run(ctx)
 }
 
@@ -165,6 +168,11 @@ func (st *stream) run(ctx context.Context) (StreamEnd, error) {
 
 // send writes all batches.
 func (st *stream) send(ctx context.Context) error {
+	if st.scan.csv {
+		if err := st.sendChunk(ctx, st.scan.view.appendCSVHead(nil), 0); err != nil {
+			return err
+		}
+	}
 	for {
 		if st.limiter != nil && st.scan.rows > 0 {
 			if err := st.limiter.WaitN(ctx, min(st.scan.rows, st.limiter.Burst())); err != nil {
@@ -172,12 +180,12 @@ func (st *stream) send(ctx context.Context) error {
 			}
 		}
 		st.service.rates.pay(&st.terms.grant, st.scan.rows)
-		for rest := st.buffer; len(rest) > 0; {
-			chunk := firstLines(rest)
-			rest = rest[len(chunk):]
-			if err := st.sendChunk(ctx, chunk); err != nil {
+		for from, ends := 0, st.scan.ends; len(ends) > 0; {
+			rows := wholeRows(ends, from)
+			if err := st.sendChunk(ctx, st.buffer[from:ends[rows-1]], rows); err != nil {
 				return err
 			}
+			from, ends = ends[rows-1], ends[rows:]
 		}
 		if !st.scan.more || st.limit > 0 && st.sent >= st.limit {
 			return nil
@@ -188,19 +196,18 @@ func (st *stream) send(ctx context.Context) error {
 	}
 }
 
-// firstLines returns the whole lines at the start of b that make up a chunk, at least one.
-func firstLines(b []byte) []byte {
-	if len(b) <= chunkBytes {
-		return b
+// wholeRows returns how many of the rows that end at these places, from one place on, make up a chunk: at least one.
+func wholeRows(ends []int, from int) int {
+	rows := 1
+	for rows < len(ends) && rows < chunkRows && ends[rows]-from <= chunkBytes {
+		rows++
 	}
-	if i := bytes.LastIndexByte(b[:chunkBytes], '\n'); i >= 0 {
-		return b[:i+1]
-	}
-	return b[:bytes.IndexByte(b, '\n')+1]
+	return rows
 }
 
-func (st *stream) sendChunk(ctx context.Context, chunk []byte) error {
-	rows := int64(bytes.Count(chunk, []byte{'\n'}))
+// sendChunk writes bytes that hold so many rows.
+func (st *stream) sendChunk(ctx context.Context, chunk []byte, inside int) error {
+	rows := int64(inside)
 	if st.sent+rows > st.reserved {
 		// About a second's worth ahead; recording too much is allowed, too little never.
 		ahead := int64(reserveRows)
@@ -222,30 +229,9 @@ func (st *stream) sendChunk(ctx context.Context, chunk []byte) error {
 	return err
 }
 
-// mayGoOn asks policy before a chunk. While the node cannot confirm that its policy is current it waits, at most maxPause.
-func (st *stream) mayGoOn(ctx context.Context) error {
-	since := st.service.clock()
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		err := st.service.sharing.Recheck(ctx, st.permit)
-		if err == nil || fault.CodeOf(err) != codePolicyStale || st.service.clock().Sub(since) >= maxPause {
-			return err
-		}
-		timer := time.NewTimer(watchEvery / 2)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		case <-timer.C:
-		}
-	}
-}
-
 // fail writes the last line of a stream that was stopped, if the connection still takes it.
 func (st *stream) fail(err error) {
-	if st.broken {
+	if st.broken || st.scan.csv {
 		return
 	}
 	line, encodeErr := json.Marshal(map[string]any{"error": map[string]string{"code": fault.CodeOf(err)}})
@@ -258,6 +244,12 @@ func (st *stream) fail(err error) {
 
 // finish writes the end line and leaves the writer time for the trailer.
 func (st *stream) finish(end StreamEnd) error {
+	if st.scan.csv {
+		if err := st.guard.writer.SetDeadline(st.service.clock().Add(endLimit)); err != nil {
+			return fmt.Errorf("ending the stream: %w", err)
+		}
+		return nil
+	}
 	line := fmt.Appendf(nil, `{"end":{"rows":%d,"next_cursor":`, end.Rows)
 	line = appendTextOrNull(line, end.NextCursor)
 	line = append(line, `,"changes_cursor":`...)

@@ -30,22 +30,31 @@ type sink struct {
 	hits     []hit
 }
 
-// hit is closed when so many rows have arrived.
+// hit is closed when so many rows, or so many bytes, have arrived.
 type hit struct {
-	rows int
-	at   chan struct{}
+	rows, bytes int
+	at          chan struct{}
 }
 
 // reached returns a channel that is closed when n rows have arrived.
 func (s *sink) reached(n int) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	h := hit{n, make(chan struct{})}
+	h := hit{rows: n, at: make(chan struct{})}
 	s.hits = append(s.hits, h)
 	return h.at
 }
 
-func (s *sink) Begin(evidence uuid.UUID, _ pull.Limits) {
+// reachedBytes returns a channel that is closed when n bytes have arrived.
+func (s *sink) reachedBytes(n int) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := hit{bytes: n, at: make(chan struct{})}
+	s.hits = append(s.hits, h)
+	return h.at
+}
+
+func (s *sink) Begin(evidence uuid.UUID, _ pull.Limits, _ time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.evidence = evidence
@@ -80,10 +89,11 @@ func (s *sink) Write(p []byte) error {
 	s.written = append(s.written, time.Now())
 	arrived := bytes.Count(s.data.Bytes(), []byte(`"cert_no"`))
 	s.hits = slices.DeleteFunc(s.hits, func(h hit) bool {
-		if arrived >= h.rows {
+		there := arrived >= h.rows && s.data.Len() >= h.bytes
+		if there {
 			close(h.at)
 		}
-		return arrived >= h.rows
+		return there
 	})
 	return nil
 }

@@ -22,8 +22,9 @@ type column struct {
 	masked bool
 	lookup bool // Masked, and clear values may be asked for.
 	expr   string
+	letter byte // Data type of what is answered.
 	form   form
-	mask   *mask.Mask // To be applied here, because SQL cannot say it; nil otherwise.
+	mask   *mask.Mask // To be applied here, because SQL cannot say it or takes longer; nil otherwise.
 	prefix []byte     // The member name with its colon.
 }
 
@@ -105,7 +106,7 @@ func storeColumn(item catalog.Item) string { return store.Column{No: item.No}.Na
 // value is never shown clear because its mask could not be applied.
 func (t *terms) compileItem(item catalog.Item) (column, error) {
 	letter := letterOf(item)
-	c := column{item: item, expr: storeColumn(item), form: formOf(letter, isGeometry(item))}
+	c := column{item: item, expr: storeColumn(item), letter: letter, form: formOf(letter, isGeometry(item))}
 	c.prefix = append(appendString(nil, []byte(item.Identifier)), ':')
 	if rule := t.grant.Masks[item.No]; isMask(rule) {
 		m, ok := mask.Find(rule)
@@ -114,8 +115,9 @@ func (t *terms) compileItem(item catalog.Item) (column, error) {
 		}
 		c.masked = true
 		c.lookup = slices.Contains(t.grant.Lookup, item.No)
-		c.form = formOf(m.Output(letter), isGeometry(item))
-		if expr, ok := m.SQL(c.expr, letter); ok {
+		c.letter = m.Output(letter)
+		c.form = formOf(c.letter, isGeometry(item))
+		if expr, ok := m.SQL(c.expr, letter); ok && !m.Here {
 			c.expr = expr
 		} else {
 			c.mask = &m

@@ -28,7 +28,8 @@ type view struct {
 	// followed says that changes can follow this view: its filter looks only at items that the change log keeps.
 	followed bool
 	filter   json.RawMessage // The caller's filter for the evidence, values of masked items left out; nil without one.
-	keys     []string        // Canonical keys that the caller's filter asks for, at most audit.MaxSubjects.
+	keys     []string        // Canonical keys that the caller asks for, at most audit.MaxSubjects.
+	bulk     *bulkKeys       // What the evidence says of more keys than that; nil otherwise.
 }
 
 // newView checks the items and the filter that a caller asks for. No items means all granted ones. The faults: Forbidden
@@ -183,8 +184,9 @@ func (v *view) redact(node map[string]any, masked map[string]bool, key string) {
 func (v *view) evidence(limit int) (json.RawMessage, error) {
 	return json.Marshal(struct {
 		Filter json.RawMessage `json:"filter,omitempty"`
+		Keys   *bulkKeys       `json:"keys,omitempty"`
 		Limit  int             `json:"limit,omitempty"`
-	}{v.filter, limit})
+	}{v.filter, v.bulk, limit})
 }
 
 // appendRow appends one row as a JSON object.
@@ -204,7 +206,7 @@ func (v *view) appendRow(dst []byte, key string, cells [][]byte, rid *ridMaker) 
 	return dst
 }
 
-// appendValue appends one cell, masked here when SQL could not. The grant's key serves the keyed mask as well: its
+// appendValue appends one cell, masked here when SQL did not. The grant's key serves the keyed mask as well: its
 // algorithm is another one than that of _rid.
 func (c *column) appendValue(dst, cell, key []byte) []byte {
 	if c.mask != nil && cell != nil {

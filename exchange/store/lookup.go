@@ -27,35 +27,45 @@ var errLayoutMoved = errors.New("the active layout is another one")
 // table is remembered from the last time; the head in the answer says whether it still was the right one. FilterableFrom of
 // the head is left empty.
 func (s *Store) Lookup(ctx context.Context, d authz.Decision, action authz.Action, q Query, keys []string, visit func(Record) error) (Snapshot, error) {
+	var snap Snapshot
+	err := s.inLayout(ctx, d, action, q, func(l Layout) (err error) {
+		snap, err = s.lookup(ctx, l, q, keys, visit)
+		return err
+	})
+	return snap, err
+}
+
+// inLayout lets read make one statement for the layout that was active when it was last looked for, again when it was
+// another one. read returns errLayoutMoved, before it has visited a row, when the head names another layout.
+func (s *Store) inLayout(ctx context.Context, d authz.Decision, action authz.Action, q Query, read func(l Layout) error) error {
 	if !d.Allows(action) {
-		return Snapshot{}, fault.New(fault.Forbidden, "forbidden", "reading rows needs a decision of policy").At("policy")
+		return fault.New(fault.Forbidden, "forbidden", "reading rows needs a decision of policy").At("policy")
 	}
 	var err error
 	for range lookupTries {
 		var l Layout
 		if l, err = s.activeLayout(ctx, q.Resource); err != nil {
-			return Snapshot{}, err
+			return err
 		}
 		if q.check(l) != nil {
 			// A merge may have widened the layout since.
 			s.layouts.Delete(q.Resource)
 			if l, err = s.activeLayout(ctx, q.Resource); err != nil {
-				return Snapshot{}, err
+				return err
 			}
 			if err := q.check(l); err != nil {
-				return Snapshot{}, err
+				return err
 			}
 		}
-		var snap Snapshot
-		if snap, err = s.lookup(ctx, l, q, keys, visit); err == nil {
-			return snap, nil
+		if err = read(l); err == nil {
+			return nil
 		}
 		if pgErr, ok := errors.AsType[*pgconn.PgError](err); !errors.Is(err, errLayoutMoved) && (!ok || pgErr.Code != undefinedTable) {
-			return Snapshot{}, err
+			return err
 		}
 		s.layouts.Delete(q.Resource)
 	}
-	return Snapshot{}, fault.New(fault.Unavailable, "try_again", "the rows of this resource are being replaced; try again").At("store").Wrap(err)
+	return fault.New(fault.Unavailable, "try_again", "the rows of this resource are being replaced; try again").At("store").Wrap(err)
 }
 
 // undefinedTable is PostgreSQL's code for a table that is not there.
@@ -95,11 +105,17 @@ func (q Query) check(l Layout) error {
 const headWidth = 7
 
 func (s *Store) lookup(ctx context.Context, l Layout, q Query, keys []string, visit func(Record) error) (Snapshot, error) {
-	args := append(q.Args[:len(q.Args):len(q.Args)], keys, q.Resource)
+	// One key is asked for as such: with an array PostgreSQL makes a plan each time, which takes longer than the look-up.
+	var wanted any = keys
+	among, order := "= ANY ($%d::text[])", "ORDER BY r._key"
+	if len(keys) == 1 {
+		wanted, among, order = keys[0], "= $%d", ""
+	}
+	args := append(q.Args[:len(q.Args):len(q.Args)], wanted, q.Resource)
 	sql := fmt.Sprintf(`
 		SELECT h.resource, h.seq, h.min_seq, h.layout, h.incarnation, h.changed_at, clock_timestamp(), r.*
-		FROM store.store_head h LEFT JOIN (SELECT %s FROM %s WHERE %s _key = ANY ($%d::text[])) r ON true
-		WHERE h.resource = $%d ORDER BY r._key`, q.list(), l.Name(), q.and(), len(args)-1, len(args))
+		FROM store.store_head h LEFT JOIN (SELECT %s FROM %s WHERE %s _key %s) r ON true
+		WHERE h.resource = $%d %s`, q.list(), l.Name(), q.and(), fmt.Sprintf(among, len(args)-1), len(args), order)
 	rows, err := s.db.Pool.Query(ctx, sql, append([]any{pgx.QueryResultFormats{pgx.TextFormatCode}}, args...)...)
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("looking rows up: %w", err)

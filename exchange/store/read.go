@@ -25,6 +25,7 @@ type Query struct {
 	Args     []any
 	Needs    []int
 	Filters  []int
+	Keys     []string // Canonical keys that Rows keeps to; nil for all. The other reads do not look at it.
 }
 
 // Record is one row read. Key is the canonical key, for cursors and _rid only. Cells are text forms of PostgreSQL, nil
@@ -79,12 +80,118 @@ func (s *Store) inSnapshot(ctx context.Context, d authz.Decision, action authz.A
 	return snap, nil
 }
 
-// Rows reads up to limit rows with key > after ("" for the first) in key order and hands each to visit.
+// Rows reads up to limit rows with key > after ("" for the first) in key order and hands each to visit. ChangedAt and
+// FilterableFrom of the head are left empty.
+//
+// Head and rows come by one statement, which has one snapshot, as in Lookup: a page costs one round trip.
 func (s *Store) Rows(ctx context.Context, d authz.Decision, q Query, after string, limit int, visit func(Record) error) (Snapshot, error) {
+	var snap Snapshot
+	err := s.inLayout(ctx, d, authz.DataPull, q, func(l Layout) (err error) {
+		snap, err = s.page(ctx, l, q, after, limit, visit)
+		return err
+	})
+	return snap, err
+}
+
+// page reads the head as a first record, whose key is its text, and the rows behind it.
+func (s *Store) page(ctx context.Context, l Layout, q Query, after string, limit int, visit func(Record) error) (Snapshot, error) {
+	args := append(q.Args[:len(q.Args):len(q.Args)], after, limit, q.Resource)
+	n := len(args)
+	wanted := fmt.Sprintf("SELECT %s FROM %s WHERE %s _key > $%d ORDER BY _key LIMIT $%d", q.list(), l.Name(), q.and(), n-2, n-1)
+	if q.Keys != nil {
+		// Each key is looked up, in order, until there are enough rows. As a condition the keys would be held against every
+		// row that another index offers, which does not end where few of many rows are wanted.
+		args = append(args, q.Keys)
+		wanted = fmt.Sprintf(`
+			SELECT r.* FROM (SELECT k COLLATE "C" AS k FROM unnest($%d::text[]) AS k WHERE k COLLATE "C" > $%d ORDER BY k COLLATE "C") AS wanted
+			CROSS JOIN LATERAL (SELECT %s FROM %s WHERE %s _key = wanted.k OFFSET 0) AS r ORDER BY wanted.k LIMIT $%d`,
+			n+1, n-2, q.list(), l.Name(), q.and(), n-1)
+	}
+	sql := fmt.Sprintf(`
+		SELECT concat_ws(' ', h.seq, h.min_seq, h.layout, h.incarnation, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint), NULL, NULL%s
+		FROM store.store_head h WHERE h.resource = $%d
+		UNION ALL
+		(%s)`, strings.Repeat(", NULL", len(q.Select)), n, wanted)
+	rows, err := s.db.Pool.Query(ctx, sql, append([]any{pgx.QueryResultFormats{pgx.TextFormatCode}}, args...)...)
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("reading rows: %w", err)
+	}
+	defer rows.Close()
+	var snap Snapshot
+	found := false
+	for rows.Next() {
+		raw := rows.RawValues()
+		if !found {
+			// Appended inputs come in order; should that ever change, this says so instead of answering wrongly.
+			if raw[1] != nil {
+				return Snapshot{}, fmt.Errorf("reading rows: a row came before the head")
+			}
+			if snap, err = headOf(q.Resource, string(raw[0])); err != nil {
+				return Snapshot{}, err
+			}
+			if snap.Head.Layout != l.Number {
+				return Snapshot{}, errLayoutMoved
+			}
+			found = true
+			continue
+		}
+		rec, err := record(raw)
+		if err != nil {
+			return Snapshot{}, err
+		}
+		if err := visit(rec); err != nil {
+			return Snapshot{}, err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return Snapshot{}, fmt.Errorf("reading rows: %w", err)
+	}
+	if !found {
+		return Snapshot{}, notCollected()
+	}
+	return snap, nil
+}
+
+// headOf reads the text in which page asks for the head.
+func headOf(resource uuid.UUID, text string) (Snapshot, error) {
+	snap := Snapshot{Head: Head{Resource: resource}}
+	var at int64
+	if _, err := fmt.Sscan(text, &snap.Head.Seq, &snap.Head.MinSeq, &snap.Head.Layout, &idText{&snap.Head.Incarnation}, &at); err != nil {
+		return Snapshot{}, fmt.Errorf("reading the head: %w", err)
+	}
+	snap.At = time.UnixMicro(at).UTC()
+	return snap, nil
+}
+
+// idText scans an id.
+type idText struct{ id *uuid.UUID }
+
+// Scan reads one word.
+func (t *idText) Scan(state fmt.ScanState, _ rune) error {
+	word, err := state.Token(true, nil)
+	if err != nil {
+		return err
+	}
+	*t.id, err = uuid.ParseBytes(word)
+	return err
+}
+
+// Scan counts the rows, tells how many there are, and hands each to visit in key order: count and rows are of one snapshot.
+// Memory does not grow with the rows.
+func (s *Store) Scan(ctx context.Context, d authz.Decision, q Query, counted func(rows int64) error, visit func(Record) error) (Snapshot, error) {
 	return s.inSnapshot(ctx, d, authz.DataPull, q, func(tx pgx.Tx, _ Head, l Layout) error {
-		args := append(q.Args[:len(q.Args):len(q.Args)], after, limit)
-		sql := fmt.Sprintf("SELECT %s FROM %s WHERE %s _key > $%d ORDER BY _key LIMIT $%d", q.list(), l.Name(), q.and(), len(args)-1, len(args))
-		return visitRows(ctx, tx, sql, args, visit)
+		where := q.Where
+		if where == "" {
+			where = "true"
+		}
+		var rows int64
+		if err := tx.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FROM %s WHERE %s", l.Name(), where), q.Args...).Scan(&rows); err != nil {
+			return fmt.Errorf("counting rows: %w", err)
+		}
+		if err := counted(rows); err != nil {
+			return err
+		}
+		return visitRows(ctx, tx, fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY _key", q.list(), l.Name(), where), q.Args, visit)
 	})
 }
 

@@ -62,8 +62,27 @@ type Config struct {
 	TLSClientCA  string         // file; "" asks clients for no certificate
 	Proxies      []netip.Prefix // networks whose proxies may say who calls
 	ProxyHeader  ProxyHeader
+	ExportsDir   string // "" for exports in the data folder
+	ExportKeep   time.Duration
 	TimeZone     *time.Location // never nil
-	Warnings     []string       // things to log at start, such as unknown variables; they hold names, never values
+
+	PasswordMinLength   int
+	PasswordMaxAge      time.Duration // 0 means never
+	LockAfter           int
+	LockFor             time.Duration
+	SessionIdle         time.Duration
+	SessionAbsolute     time.Duration
+	SignInRate          int    // per minute and address
+	SecondFactor        string // off, admins or all
+	PasswordSignIn      bool
+	OpenIDIssuer        string // "" for none
+	OpenIDClientID      string
+	OpenIDClientSecret  secret.Secret
+	OpenIDUsernameClaim string
+	OpenIDTrustFactors  bool
+	PublicURL           string // "" when not known; without a slash at the end
+
+	Warnings []string // things to log at start, such as unknown variables; they hold names, never values
 
 	inForce []setting // in the order of Options
 }

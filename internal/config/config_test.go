@@ -98,12 +98,29 @@ SHUQIAO_LOG_FORMAT=text  # default
 SHUQIAO_NODE_TAKEOVER=1s  # flag
 SHUQIAO_WORKERS=3  # file
 SHUQIAO_BODY_LIMIT=64KiB  # environment
+SHUQIAO_EXPORTS_DIR=  # default
+SHUQIAO_EXPORT_KEEP=168h  # default
 SHUQIAO_TIME_ZONE=Asia/Shanghai  # default
 SHUQIAO_TLS_CERT=  # default
 SHUQIAO_TLS_KEY=  # default
 SHUQIAO_TLS_CLIENT_CA=  # default
 SHUQIAO_TRUSTED_PROXIES=  # default
 SHUQIAO_PROXY_HEADER=x-forwarded  # default
+SHUQIAO_PASSWORD_MIN_LENGTH=12  # default
+SHUQIAO_PASSWORD_MAX_AGE=90d  # default
+SHUQIAO_LOCK_AFTER=5  # default
+SHUQIAO_LOCK_FOR=15m  # default
+SHUQIAO_SESSION_IDLE=30m  # default
+SHUQIAO_SESSION_ABSOLUTE=12h  # default
+SHUQIAO_SIGN_IN_RATE=20  # default
+SHUQIAO_SECOND_FACTOR=admins  # default
+SHUQIAO_PASSWORD_SIGN_IN=true  # default
+SHUQIAO_OPENID_ISSUER=  # default
+SHUQIAO_OPENID_CLIENT_ID=  # default
+SHUQIAO_OPENID_CLIENT_SECRET=  # default
+SHUQIAO_OPENID_USERNAME_CLAIM=preferred_username  # default
+SHUQIAO_OPENID_TRUST_FACTORS=false  # default
+SHUQIAO_PUBLIC_URL=  # default
 `
 	if diff := cmp.Diff(want, dump(t, c)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -166,6 +183,8 @@ func TestChecks(t *testing.T) {
 		"node-takeover": {[]string{"1s", "8s", "1m0s", "1500ms"}, []string{"", "8", "999ms", "61s", "-8s"}},
 		"workers":       {[]string{"1", "64"}, []string{"", "0", "65", "1.5", "-1"}},
 		"body-limit":    {[]string{"4096", "4KiB", "64MiB", "65536KiB"}, []string{"", "4095", "65MiB", "1MB", "KiB", "-4KiB", "9223372036854775807MiB", "1.5MiB"}},
+		"exports-dir":   {[]string{"", "/srv/导出"}, []string{"a\x00b"}},
+		"export-keep":   {[]string{"1h", "168h", "720h"}, []string{"", "59m", "721h", "7d", "-1h"}},
 		"time-zone":     {[]string{"Asia/Shanghai", "UTC"}, []string{"", "Local", "Asia/Nowhere", "../etc/passwd", "+08:00"}},
 		"tls-cert":      {[]string{"", "/etc/shuqiao/tls/cert.pem"}, []string{"a\x00b"}},
 		"tls-key":       {[]string{"", "/etc/shuqiao/tls/key.pem"}, []string{"a\x00b"}},
@@ -174,7 +193,22 @@ func TestChecks(t *testing.T) {
 			[]string{"", "10.0.0.0/8", "10.0.0.1, ::1", "fd00::/8,::ffff:10.0.0.1", "0.0.0.0/0"},
 			[]string{",", "10.0.0.0/33", "10.0.0.1/8", "localhost", "fe80::1%eth0", "::ffff:10.0.0.0/104", strings.Repeat("::1,", 64) + "::1"},
 		},
-		"proxy-header": {[]string{"x-forwarded", "forwarded"}, []string{"", "both"}},
+		"proxy-header":          {[]string{"x-forwarded", "forwarded"}, []string{"", "both"}},
+		"password-min-length":   {[]string{"8", "12", "64"}, []string{"", "7", "65", "1.5"}},
+		"password-max-age":      {[]string{"0", "1d", "90d", "3650d"}, []string{"", "0d", "3651d", "90", "d", "1.5d", "24h"}},
+		"lock-after":            {[]string{"3", "20"}, []string{"", "2", "21"}},
+		"lock-for":              {[]string{"1m", "24h"}, []string{"", "59s", "25h"}},
+		"session-idle":          {[]string{"5m", "12h"}, []string{"", "4m", "13h"}},
+		"session-absolute":      {[]string{"15m", "24h"}, []string{"", "14m", "25h"}},
+		"sign-in-rate":          {[]string{"1", "100000"}, []string{"", "0", "100001"}},
+		"second-factor":         {[]string{"off", "admins", "all"}, []string{"", "on", "Admins"}},
+		"password-sign-in":      {[]string{"true", "false"}, []string{"", "yes", "1"}},
+		"openid-issuer":         {[]string{"", "https://id.example.org/realms/city", "http://127.0.0.1:9998/", "http://localhost:1", "http://[::1]:1"}, []string{"id.example.org", "http://id.example.org", "https://", "https://u:p@h", "https://h?x=1", "ftp://h"}},
+		"openid-client-id":      {[]string{"", "hub"}, []string{"a\nb"}},
+		"openid-client-secret":  {[]string{"", "a b"}, []string{"a\x00"}},
+		"openid-username-claim": {[]string{"preferred_username", "sub"}, []string{"a\tb"}},
+		"openid-trust-factors":  {[]string{"true", "false"}, []string{"", "no"}},
+		"public-url":            {[]string{"", "https://share.example.org", "http://127.0.0.1:8080"}, []string{"share.example.org", "http://share.example.org", "https://h#f"}},
 	}
 	for _, o := range config.Options() {
 		test, ok := cases[o.Key]
@@ -235,7 +269,7 @@ func TestSecretFromFile(t *testing.T) {
 		var log strings.Builder
 		slog.New(slog.NewTextHandler(&log, nil)).Info("settings", "config", c)
 		shown := dump(t, c) + fmt.Sprintf("%v %+v %#v %s", c, &c, c, c) + string(encoded) + log.String()
-		if strings.Contains(shown, "word") || !strings.Contains(shown, "SHUQIAO_DATABASE_URL=***  # ") {
+		if strings.Contains(shown, "word@") || strings.Contains(shown, "pa%20ss") || !strings.Contains(shown, "SHUQIAO_DATABASE_URL=***  # ") {
 			t.Errorf("%s: the secret shows or its line is missing:\n%s", name, shown)
 		}
 	}

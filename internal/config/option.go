@@ -50,7 +50,7 @@ func define[T any](o Option, parse func(string) (T, error), set func(c *Config, 
 
 // Options returns every option of the hub, in the order of the documentation.
 func Options() []Option {
-	return []Option{
+	return append([]Option{
 		define(Option{
 			Key: "database-url", Env: "SHUQIAO_DATABASE_URL", Secret: true,
 			Doc:   "PostgreSQL database in which the hub keeps its own tables, as a postgres:// URL. Empty: the hub starts its own private PostgreSQL in the data folder.",
@@ -97,6 +97,16 @@ func Options() []Option {
 			DocZH: "请求体的上限，单位为字节、KiB 或 MiB：4KiB 至 64MiB。",
 		}, bytesBetween(4<<10, 64<<20), func(c *Config, v int64) { c.BodyLimit = v }),
 		define(Option{
+			Key: "exports-dir", Env: "SHUQIAO_EXPORTS_DIR",
+			Doc:   "Folder for the sealed files of exports. Empty: exports in the data folder. Several nodes share one folder.",
+			DocZH: "导出文件（加密）的存放目录。不填时为数据目录下的 exports。多节点须共用同一目录。",
+		}, parseFolder, func(c *Config, v string) { c.ExportsDir = v }),
+		define(Option{
+			Key: "export-keep", Env: "SHUQIAO_EXPORT_KEEP", Default: "168h",
+			Doc:   "How long the file of an export may be fetched: 1h to 720h.",
+			DocZH: "导出文件可下载的时长：1h 至 720h。",
+		}, durationBetween(time.Hour, 30*24*time.Hour), func(c *Config, v time.Duration) { c.ExportKeep = v }),
+		define(Option{
 			Key: "time-zone", Env: "SHUQIAO_TIME_ZONE", Default: "Asia/Shanghai",
 			Doc:   "IANA time zone of schedules, working days and shown times.",
 			DocZH: "调度、工作日与界面显示所用的 IANA 时区。",
@@ -126,7 +136,7 @@ func Options() []Option {
 			Doc:   "Headers that trusted proxies write: x-forwarded (X-Forwarded-For, X-Forwarded-Proto) or forwarded (RFC 7239). The other form is ignored, since a proxy passes it through as its caller wrote it.",
 			DocZH: "可信代理所写的请求头：x-forwarded（X-Forwarded-For、X-Forwarded-Proto）或 forwarded（RFC 7239）。另一种一律忽略，因为代理会原样转发调用方所写的内容。",
 		}, oneOf(ProxyXForwarded, ProxyForwarded), func(c *Config, v ProxyHeader) { c.ProxyHeader = v }),
-	}
+	}, peopleOptions()...)
 }
 
 func parseDatabaseURL(s string) (string, error) {

@@ -177,13 +177,18 @@ func (s *story) hire(ctx context.Context) error {
 		if !ok {
 			s.tell.Passing("making the account %s", p.username)
 			err := s.hub.post(ctx, "system_admin", "/users", map[string]any{
-				"username": p.username, "display_name": p.display, "password": s.kept.Users[p.username],
+				"username": p.username, "display_name": p.display, "password": firstPassword(s.kept.Users[p.username]),
 				"department_id": s.departments[p.department].ID, "roles": []string{},
 			}, &u)
 			if err != nil {
 				return fmt.Errorf("making the account %s: %w", p.username, err)
 			}
 			made++
+		}
+		if u.MustChange {
+			if err := s.firstSignIn(ctx, p.username); err != nil {
+				return err
+			}
 		}
 		if len(u.Roles) > 0 {
 			continue
@@ -199,5 +204,19 @@ func (s *story) hire(ctx context.Context) error {
 	}
 	s.tell.Done("Eight departments with two people each, and three administrators who exclude each other.")
 	s.tell.Note("The system administrator makes accounts, the security administrator gives them roles, the auditor watches both.")
+	s.tell.Note("Everybody has changed their first password. Second factors are off in this demonstration; an installed hub demands them of administrators.")
+	return nil
+}
+
+// firstPassword is what an administrator gives to somebody who will choose the other one.
+func firstPassword(own string) string { return "First-" + own }
+
+// firstSignIn does what the hub demands of a new person: it changes the password that somebody else has set.
+func (s *story) firstSignIn(ctx context.Context, username string) error {
+	own := s.kept.Users[username]
+	first := newHub(s.APIURL, map[string]string{username: firstPassword(own)})
+	if err := first.put(ctx, username, "/me/password", map[string]string{"present": firstPassword(own), "next": own}, nil); err != nil {
+		return fmt.Errorf("changing the first password of %s: %w", username, err)
+	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -57,6 +58,7 @@ type Parts struct {
 	Sharing  *sharing.Service
 	Exchange *exchange.Service
 	Pull     *pull.Service
+	Exports  *pull.Exports
 	Log      *audit.Log
 }
 
@@ -77,6 +79,7 @@ type Program struct {
 	registry    *prometheus.Registry
 	recorder    *audit.Recorder
 	store       *store.Store
+	exportFiles *pull.Folder
 	sealer      *audit.Sealer
 	verifierKey string
 	node        *exchange.Node
@@ -107,6 +110,9 @@ func Open(ctx context.Context, opt Options) (_ *Program, err error) {
 			p.Close()
 		}
 	}()
+	if err := checkPeople(opt.Config); err != nil {
+		return nil, err
+	}
 	if p.dir, err = DataDir(opt.Config); err != nil {
 		return nil, err
 	}
@@ -204,9 +210,7 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	if p.Enforcer, err = authz.NewEnforcer(ctx, authz.Options{DB: p.DB, Follower: p.Follower, Log: p.log}); err != nil {
 		return err
 	}
-	p.Identity = identity.New(identity.Options{
-		DB: p.DB, Enforcer: p.Enforcer, Passwords: p.opt.Passwords, Keyring: keyring, Log: p.log, CheckAuthority: catalog.CheckAuthority,
-	})
+	p.Identity = identity.New(p.people(keyring))
 	registry, err := all.Registry()
 	if err != nil {
 		return err
@@ -219,6 +223,8 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 		return err
 	}
 	p.Sharing = sharing.New(sharing.Options{DB: p.DB, Enforcer: p.Enforcer, Catalog: p.Catalog, Keyring: keyring, Calendar: days, Node: incarnation})
+	p.Identity.OnLeave(p.Catalog.HandOverTx)
+	p.Identity.OnLeave(p.Sharing.HandOverTx)
 	p.store = store.New(p.DB)
 	p.Exchange = exchange.New(exchange.Options{DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Store: p.store, Log: p.log})
 	p.recorder = audit.NewRecorder(p.DB)
@@ -238,6 +244,16 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	if err != nil {
 		return err
 	}
+	folder := cfg.ExportsDir
+	if folder == "" {
+		folder = filepath.Join(p.dir, "exports")
+	}
+	if p.exportFiles, err = pull.OpenFolder(folder); err != nil {
+		return environment("exports_folder", err)
+	}
+	p.Exports = pull.NewExports(pull.ExportOptions{
+		Pull: p.Pull, DB: p.DB, Files: p.exportFiles, NodeID: p.node.ID(), Keep: cfg.ExportKeep, Silence: cfg.NodeTakeover, Log: p.log,
+	})
 	p.scheduler = exchange.NewScheduler(p.DB, p.log)
 	p.worker = exchange.NewWorker(exchange.WorkerOptions{
 		DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Catalog: p.Catalog, Store: p.store, Node: p.node, Slots: cfg.Workers, Log: p.log,
@@ -256,7 +272,7 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	}
 	p.api, err = api.New(api.Options{
 		DB: p.DB, Enforcer: p.Enforcer, Identity: p.Identity, Catalog: p.Catalog, Sharing: p.Sharing, Exchange: p.Exchange,
-		Pull: p.Pull, Log: p.Parts.Log, Checks: p.checks(), Version: p.opt.Version, BodyLimit: cfg.BodyLimit, Logger: p.log,
+		Pull: p.Pull, Exports: p.Exports, Log: p.Parts.Log, Checks: p.checks(), Version: p.opt.Version, BodyLimit: cfg.BodyLimit, Logger: p.log,
 		Metrics: p.registry, Console: p.console,
 	})
 	return err
@@ -323,6 +339,9 @@ func (p *Program) Close() {
 		}
 		if p.recorder != nil {
 			p.recorder.Close()
+		}
+		if p.exportFiles != nil {
+			_ = p.exportFiles.Close()
 		}
 		if p.DB != nil {
 			p.DB.Close()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -24,6 +25,9 @@ import (
 // Password is the password of every account that this package makes.
 const Password = "Demo-Passw0rd"
 
+// FirstPassword is the one that an administrator gives; the person changes it to Password.
+const FirstPassword = "First-Passw0rd"
+
 // Division is the division of every department that this package makes: Shaoxing.
 const Division = "330600"
 
@@ -40,9 +44,11 @@ type Hub struct {
 type Options struct {
 	DatabaseURL string // "" means a fresh database.
 	Role        config.Role
-	Takeover    time.Duration // 0 means 1 s.
-	Beside      *Hub          // A further node on the database of this hub, with its keys; nil for none.
-	Keys        *Hub          // Takes the keys of this hub, and another database; nil for none.
+	Takeover    time.Duration     // 0 means 1 s.
+	Beside      *Hub              // A further node on the database of this hub, with its keys; nil for none.
+	Keys        *Hub              // Takes the keys of this hub, and another database; nil for none.
+	Flags       map[string]string // Further settings, by flag.
+	Listener    net.Listener      // nil listens on a free port.
 }
 
 // Start runs a hub until the test ends. It fails the test when the hub does not serve within 30 seconds.
@@ -68,9 +74,9 @@ func Start(t testing.TB, opt Options) *Hub {
 	if opt.Keys != nil {
 		CopyKey(t, opt.Keys.Dir(), cfg.DataDir)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("listening: %v", err)
+	listener := opt.Listener
+	if listener == nil {
+		listener = Listen(t)
 	}
 	p, err := hub.Open(t.Context(), hub.Options{
 		Config: cfg, Listener: listener, Version: "test", MaxConns: 12,
@@ -113,13 +119,24 @@ func Start(t testing.TB, opt Options) *Hub {
 	return h
 }
 
+// Listen takes a free port of this machine.
+func Listen(t testing.TB) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("listening: %v", err)
+	}
+	return l
+}
+
 // Config returns the settings of a hub on a data folder of the test.
 func Config(t testing.TB, opt Options) config.Config {
 	t.Helper()
 	flags := map[string]string{
 		"database-url": opt.DatabaseURL, "data-dir": t.TempDir(), "listen": "127.0.0.1:0", "node-takeover": opt.Takeover.String(),
-		"role": string(opt.Role),
+		"role": string(opt.Role), "second-factor": "off", "sign-in-rate": "100000",
 	}
+	maps.Copy(flags, opt.Flags)
 	cfg, err := config.Load(config.Sources{Flags: flags})
 	if err != nil {
 		t.Fatalf("making settings: %v", err)
@@ -189,6 +206,19 @@ func (h *Hub) SignIn(t testing.TB, username string) *client.Client {
 	return c
 }
 
+// FirstSignIn signs somebody in whose account was made with FirstPassword, and changes that to Password.
+func (h *Hub) FirstSignIn(t testing.TB, username string) *client.Client {
+	t.Helper()
+	c, err := h.Anonymous.SignIn(t.Context(), username, FirstPassword)
+	if err != nil {
+		t.Fatalf("signing %s in for the first time: %v", username, err)
+	}
+	if err := c.ChangePassword(t.Context(), FirstPassword, Password); err != nil {
+		t.Fatalf("changing the first password of %s: %v", username, err)
+	}
+	return c
+}
+
 // Bureau creates a department with an admin and an operator through the contract. number makes its credit code; prefix
 // begins the user names.
 func (h *Hub) Bureau(t testing.TB, staff Staff, number int, name, prefix string) Bureau {
@@ -202,7 +232,7 @@ func (h *Hub) Bureau(t testing.TB, staff Staff, number int, name, prefix string)
 	}
 	for suffix, role := range map[string]string{"_admin": "dept_admin", "_operator": "dept_operator"} {
 		u, err := staff.SystemAdmin.CreateUser(ctx, client.NewUser{
-			Username: prefix + suffix, DisplayName: prefix + suffix, Password: Password, DepartmentID: d.ID,
+			Username: prefix + suffix, DisplayName: prefix + suffix, Password: FirstPassword, DepartmentID: d.ID,
 		})
 		if err != nil {
 			t.Fatalf("creating account: %v", err)
@@ -211,7 +241,7 @@ func (h *Hub) Bureau(t testing.TB, staff Staff, number int, name, prefix string)
 			t.Fatalf("giving role %s: %v", role, err)
 		}
 	}
-	return Bureau{ID: d.ID, Name: name, Admin: h.SignIn(t, prefix+"_admin"), Operator: h.SignIn(t, prefix+"_operator")}
+	return Bureau{ID: d.ID, Name: name, Admin: h.FirstSignIn(t, prefix+"_admin"), Operator: h.FirstSignIn(t, prefix+"_operator")}
 }
 
 // USCC returns a well-formed credit code whose organisation part starts QQ, which no organisation has.

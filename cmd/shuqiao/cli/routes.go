@@ -1,0 +1,184 @@
+package cli
+
+import "net/http"
+
+// Command is one command that calls one route. Path is what people type; names in braces of Route become its arguments.
+type Command struct {
+	Path   string
+	Method string
+	Route  string // Below /api/v1.
+	Help   string
+	// Query are the flags that become the query, as flag or flag:name, with ! where one is required.
+	Query string
+	// Body are the flags that become the body, likewise. [] says that it may be given several times, # that it is a number, ?
+	// that it is a secret, which is never given on the command line. Dots lead into objects.
+	Body    string
+	File    bool   // Takes -f FILE with a JSON body, into which the flags go.
+	Once    bool   // Creates something under an Idempotency-Key.
+	Columns string // What people see of the entries of a list; "" where the answer is no list.
+}
+
+const (
+	get  = http.MethodGet
+	post = http.MethodPost
+	put  = http.MethodPut
+	del  = http.MethodDelete
+)
+
+// Columns of lists that several commands show.
+const (
+	requestColumns = "id state kind purpose share_type resource_id client_id due_at valid_until"
+	grantColumns   = "id state purpose share_type grade resource_id client_id valid_to"
+	runColumns     = "id kind state stage attempt counts.read counts.inserted counts.updated counts.deleted counts.rejected queued_at finished_at"
+	rejectColumns  = "id state held row_no key reasons"
+	compareColumns = "id equal fresh source_rows store_rows missing extra changed held rejected at"
+	historyColumns = "at step from to reason actor_id"
+	mountColumns   = "id state version source_id object delete_rule note"
+)
+
+// Commands is the table of commands that call one route each.
+func Commands() []Command {
+	return []Command{
+		{Path: "whoami", Method: get, Route: "/users/me", Help: "Say who is signed in."},
+		{Path: "todo", Method: get, Route: "/todo", Help: "Say what waits for me."},
+
+		{Path: "resource list", Method: get, Route: "/resources", Help: "Search the directory.", Query: "q base-database:base_database department:department_id share-type:share_type update-cycle:update_cycle state", Columns: "id code name department share_type grade state version items"},
+		{Path: "resource facets", Method: get, Route: "/resources/facets", Help: "Count entries by what a search can be narrowed with.", Query: "q base-database:base_database department:department_id share-type:share_type update-cycle:update_cycle state"},
+		{Path: "resource show", Method: get, Route: "/resources/{id}", Help: "Show one entry."},
+		{Path: "resource create", Method: post, Route: "/resources", Help: "Compile an entry, as a draft.", Query: "template", File: true, Once: true},
+		{Path: "resource edit", Method: put, Route: "/resources/{id}/draft", Help: "Replace what the draft states.", File: true},
+		{Path: "resource discard", Method: del, Route: "/resources/{id}/draft", Help: "Discard the draft."},
+		{Path: "resource versions", Method: get, Route: "/resources/{id}/versions", Help: "List the versions of an entry.", Columns: "number state share_type grade name published_at"},
+		{Path: "resource version", Method: get, Route: "/resources/{id}/versions/{number}", Help: "Show one version."},
+		{Path: "resource new-version", Method: post, Route: "/resources/{id}/versions", Help: "Begin a new version beside the published one.", Once: true},
+		{Path: "resource history", Method: get, Route: "/resources/{id}/history", Help: "Show the review history.", Columns: historyColumns},
+		{Path: "resource review", Method: get, Route: "/resources/{id}/review", Help: "Show what blocks the newest version, and what to look at."},
+		{Path: "resource submit", Method: post, Route: "/resources/{id}/submit", Help: "Submit to the department's review."},
+		{Path: "resource recall", Method: post, Route: "/resources/{id}/recall", Help: "Take back out of the department's review."},
+		{Path: "resource approve", Method: post, Route: "/resources/{id}/approve", Help: "Pass the department's review."},
+		{Path: "resource return-dept", Method: post, Route: "/resources/{id}/return-dept", Help: "Return out of the department's review.", Body: "reason!"},
+		{Path: "resource return", Method: post, Route: "/resources/{id}/return", Help: "Return out of the authority's review.", Body: "reason!"},
+		{Path: "resource publish", Method: post, Route: "/resources/{id}/publish", Help: "Publish."},
+		{Path: "resource take-offline", Method: post, Route: "/resources/{id}/take-offline", Help: "Hide on the provider's request.", Body: "reason! by:request.by! date:request.date! document:request.document! filing:request.filing"},
+		{Path: "resource republish", Method: post, Route: "/resources/{id}/republish", Help: "Make visible again."},
+		{Path: "resource revoke", Method: post, Route: "/resources/{id}/revoke", Help: "End an offline entry for good.", Body: "reason!"},
+		{Path: "resource consent", Method: put, Route: "/resources/{id}/consent", Help: "Record the provider's standing consent.", Body: "by! date! document!"},
+		{Path: "resource withdraw-consent", Method: post, Route: "/resources/{id}/withdraw-consent", Help: "End the standing consent.", Body: "reason!"},
+		{Path: "resource templates", Method: get, Route: "/templates", Help: "List the templates to compile from.", Columns: "name title base_database update_cycle provider"},
+		{Path: "resource rejects", Method: get, Route: "/resources/{id}/rejects", Help: "List refused rows.", Query: "state", Columns: rejectColumns},
+		{Path: "resource reconciliations", Method: get, Route: "/resources/{id}/reconciliations", Help: "List comparisons with the source.", Columns: compareColumns},
+		{Path: "resource freshness", Method: get, Route: "/resources/{id}/freshness", Help: "Say how current the rows at the hub are."},
+
+		{Path: "mount list", Method: get, Route: "/resources/{id}/mounts", Help: "List the mounts of an entry.", Columns: mountColumns},
+		{Path: "mount create", Method: post, Route: "/resources/{id}/mounts", Help: "Bind the items to an object of a source.", File: true, Once: true},
+		{Path: "mount show", Method: get, Route: "/mounts/{id}", Help: "Show one mount."},
+		{Path: "mount edit", Method: put, Route: "/mounts/{id}", Help: "Change a mount that is not in use.", File: true},
+		{Path: "mount check", Method: post, Route: "/mounts/{id}/check", Help: "Compare with the live schema; submits when nothing blocks."},
+		{Path: "mount activate", Method: post, Route: "/mounts/{id}/activate", Help: "Put in use."},
+		{Path: "mount reject", Method: post, Route: "/mounts/{id}/reject", Help: "Send back.", Body: "reason!"},
+		{Path: "mount suspend", Method: post, Route: "/mounts/{id}/suspend", Help: "Stop feeding the entry.", Body: "reason!"},
+		{Path: "mount resume", Method: post, Route: "/mounts/{id}/resume", Help: "Put in use again."},
+		{Path: "mount remove", Method: post, Route: "/mounts/{id}/remove", Help: "End for good.", Body: "reason!"},
+
+		{Path: "source list", Method: get, Route: "/sources", Help: "List the sources of a department.", Query: "department:department_id", Columns: "id name driver last_probe.ok last_probe.product last_probe.at"},
+		{Path: "source show", Method: get, Route: "/sources/{id}", Help: "Show one source, without secrets."},
+		{Path: "source create", Method: post, Route: "/sources", Help: "Register a connection; credentials are sealed.", File: true, Once: true},
+		{Path: "source edit", Method: put, Route: "/sources/{id}", Help: "Change a source; secrets left out stay.", File: true},
+		{Path: "source probe", Method: post, Route: "/sources/{id}/probe", Help: "Connect and say what answers."},
+		{Path: "source tables", Method: get, Route: "/sources/{id}/tables", Help: "List what can be mounted.", Columns: "object kind estimated_rows comment"},
+		{Path: "source describe", Method: get, Route: "/sources/{id}/describe", Help: "Show columns and key of one object.", Query: "object!"},
+
+		{Path: "request list", Method: get, Route: "/requests", Help: "List sharing requests.", Query: "state side resource:resource_id client:client_id", Columns: requestColumns},
+		{Path: "request show", Method: get, Route: "/requests/{id}", Help: "Show one request."},
+		{Path: "request history", Method: get, Route: "/requests/{id}/history", Help: "Show what was done to a request.", Columns: historyColumns},
+		{Path: "request refusal-codes", Method: get, Route: "/requests/refusal-codes", Help: "List the codes that a request can be refused with.", Columns: "."},
+		{Path: "request create", Method: post, Route: "/requests", Help: "Draft a sharing request.", Body: "client:client_id resource:resource_id", File: true, Once: true},
+		{Path: "request edit", Method: put, Route: "/requests/{id}/draft", Help: "Replace the terms of a draft.", File: true},
+		{Path: "request submit", Method: post, Route: "/requests/{id}/submit", Help: "Hand to the head of the sharing office."},
+		{Path: "request sign", Method: post, Route: "/requests/{id}/sign", Help: "Sign for the consumer.", Body: "opinion"},
+		{Path: "request return", Method: post, Route: "/requests/{id}/return", Help: "Return to the applicant.", Body: "reason!"},
+		{Path: "request withdraw", Method: post, Route: "/requests/{id}/withdraw", Help: "Withdraw.", Body: "reason!"},
+		{Path: "request accept", Method: post, Route: "/requests/{id}/accept", Help: "Accept for review (受理).", Body: "opinion"},
+		{Path: "request supplement", Method: post, Route: "/requests/{id}/supplement", Help: "Ask once for everything missing.", Body: "reason!"},
+		{Path: "request approve", Method: post, Route: "/requests/{id}/approve", Help: "Approve: the grant is in force within a second. -f narrows the terms.", Body: "opinion", File: true},
+		{Path: "request refuse", Method: post, Route: "/requests/{id}/refuse", Help: "Refuse.", Body: "code! reason!"},
+		{Path: "request extend", Method: post, Route: "/requests/{id}/extend", Help: "Extend the limit of the reply.", Body: "days!# reason!"},
+
+		{Path: "grant list", Method: get, Route: "/grants", Help: "List grants.", Query: "state side resource:resource_id client:client_id", Columns: grantColumns},
+		{Path: "grant show", Method: get, Route: "/grants/{id}", Help: "Show one grant."},
+		{Path: "grant history", Method: get, Route: "/grants/{id}/history", Help: "Show what was done to a grant.", Columns: historyColumns},
+		{Path: "grant suspend", Method: post, Route: "/grants/{id}/suspend", Help: "Suspend: refused everywhere within a second.", Body: "reason!"},
+		{Path: "grant resume", Method: post, Route: "/grants/{id}/resume", Help: "Resume.", Body: "reason!"},
+		{Path: "grant confirm-restored", Method: post, Route: "/grants/confirm-restored", Help: "Confirm grants that a restore suspended, 200 at a time.", Body: "reason", File: true},
+		{Path: "grant terminate", Method: post, Route: "/grants/{id}/terminate", Help: "End for good. A provider records negotiation and filing.", Body: "reason! negotiation:filing.negotiation filing-no:filing.filing_no filing-date:filing.date"},
+
+		{Path: "task list", Method: get, Route: "/tasks", Help: "List tasks.", Query: "resource:resource_id department:department_id state", Columns: "id kind mode state priority resource_id"},
+		{Path: "task show", Method: get, Route: "/tasks/{id}", Help: "Show one task."},
+		{Path: "task create", Method: post, Route: "/tasks", Help: "Make a task.", Body: "kind resource:resource_id! priority#", Once: true},
+		{Path: "task edit", Method: put, Route: "/tasks/{id}", Help: "Change a task.", File: true},
+		{Path: "task enable", Method: post, Route: "/tasks/{id}/enable", Help: "Let it run."},
+		{Path: "task pause", Method: post, Route: "/tasks/{id}/pause", Help: "Let it not run by itself."},
+		{Path: "task disable", Method: post, Route: "/tasks/{id}/disable", Help: "Let it not run at all."},
+		{Path: "task run", Method: post, Route: "/tasks/{id}/runs", Help: "Run now.", Once: true},
+		{Path: "task reconcile", Method: post, Route: "/tasks/{id}/reconcile", Help: "Compare the store with a fresh read of the source.", Once: true},
+		{Path: "task repair", Method: post, Route: "/tasks/{id}/repair", Help: "Mend the differences a comparison found.", Once: true},
+
+		{Path: "run list", Method: get, Route: "/runs", Help: "List runs.", Query: "task:task_id resource:resource_id state kind", Columns: runColumns},
+		{Path: "run show", Method: get, Route: "/runs/{id}", Help: "Show one run."},
+		{Path: "run cancel", Method: post, Route: "/runs/{id}/cancel", Help: "Stop a run before its merge."},
+		{Path: "run confirm", Method: post, Route: "/runs/{id}/confirm", Help: "Run again and delete what this run was refused to.", Once: true},
+		{Path: "run rejects", Method: get, Route: "/runs/{id}/rejects", Help: "List the rows it refused, with reasons.", Query: "state", Columns: rejectColumns},
+		{Path: "run reject-row", Method: get, Route: "/rejects/{id}/row", Help: "Show a refused row itself, for its provider."},
+		{Path: "run reject-waive", Method: post, Route: "/rejects/{id}/waive", Help: "Let a refused row be.", Body: "reason!"},
+		{Path: "run reconciliation", Method: get, Route: "/runs/{id}/reconciliation", Help: "List the comparisons it made.", Columns: compareColumns},
+
+		{Path: "schedule list", Method: get, Route: "/schedules", Help: "List schedules.", Query: "task:task_id state", Columns: "id state spec time_zone overlap missed next_at last_due_at error"},
+		{Path: "schedule show", Method: get, Route: "/schedules/{id}", Help: "Show one schedule."},
+		{Path: "schedule create", Method: post, Route: "/schedules", Help: "Let a task run by itself.", Body: "task:task_id! spec! time-zone:time_zone overlap missed", Once: true},
+		{Path: "schedule edit", Method: put, Route: "/schedules/{id}", Help: "Change text, zone or policies.", Body: "spec! time-zone:time_zone overlap missed"},
+		{Path: "schedule pause", Method: post, Route: "/schedules/{id}/pause", Help: "Pause."},
+		{Path: "schedule resume", Method: post, Route: "/schedules/{id}/resume", Help: "Resume, also a parked one."},
+		{Path: "schedule fires", Method: get, Route: "/schedules/{id}/fires", Help: "List what became of its due times.", Columns: "id due_from due_to due_count outcome reason run_id at"},
+
+		{Path: "department list", Method: get, Route: "/departments", Help: "List departments.", Query: "q division:division_code parent:parent_id", Columns: "id name uscc division_code level authority"},
+		{Path: "department show", Method: get, Route: "/departments/{id}", Help: "Show one department."},
+		{Path: "department create", Method: post, Route: "/departments", Help: "Register a department.", Body: "uscc name name-en:name_en division:division_code level parent:parent_id", File: true, Once: true},
+		{Path: "department edit", Method: put, Route: "/departments/{id}", Help: "Change a department.", File: true},
+		{Path: "system list", Method: get, Route: "/systems", Help: "List information systems.", Query: "department:department_id", Columns: "id name state department_id"},
+		{Path: "system show", Method: get, Route: "/systems/{id}", Help: "Show one information system."},
+		{Path: "system create", Method: post, Route: "/systems", Help: "Register an information system.", Body: "name! state!", Once: true},
+		{Path: "system edit", Method: put, Route: "/systems/{id}", Help: "Change an information system.", Body: "name state", File: true},
+		{Path: "base-database list", Method: get, Route: "/base-databases", Help: "List base and theme databases.", Columns: "code name theme lead_dept_id resource_id key_item registered_at"},
+		{Path: "base-database show", Method: get, Route: "/base-databases/{code}", Help: "Show one base database."},
+		{Path: "base-database create", Method: post, Route: "/base-databases", Help: "Add and register a theme database.", File: true, Once: true},
+		{Path: "base-database register", Method: put, Route: "/base-databases/{code}/registration", Help: "Record lead department and key item.", Body: "lead:lead_dept_id! key-item:key_item!"},
+		{Path: "base-database bind", Method: put, Route: "/base-databases/{code}/resource", Help: "Name the resource that serves it.", Body: "resource:resource_id!"},
+
+		{Path: "client list", Method: get, Route: "/clients", Help: "List consuming systems.", Query: "department:department_id state", Columns: "id name state department_id allowed_networks"},
+		{Path: "client show", Method: get, Route: "/clients/{id}", Help: "Show one consuming system."},
+		{Path: "client create", Method: post, Route: "/clients", Help: "Register a consuming system.", Body: "department:department_id! name! network:allowed_networks[]", Once: true},
+		{Path: "client edit", Method: put, Route: "/clients/{id}", Help: "Change name or networks.", Body: "name network:allowed_networks[]"},
+		{Path: "client disable", Method: post, Route: "/clients/{id}/disable", Help: "Refuse all keys of a system."},
+		{Path: "client enable", Method: post, Route: "/clients/{id}/enable", Help: "Accept its keys again."},
+		{Path: "client key list", Method: get, Route: "/clients/{id}/keys", Help: "List keys, without secrets.", Columns: "key_id created_at expires_at revoked_at last_used_at"},
+		{Path: "client key add", Method: post, Route: "/clients/{id}/keys", Help: "Issue a key; its secret is shown once.", Body: "expires-at:expires_at"},
+		{Path: "client key revoke", Method: del, Route: "/clients/{id}/keys/{key}", Help: "Revoke a key for good."},
+
+		{Path: "user list", Method: get, Route: "/users", Help: "List accounts.", Query: "department:department_id role state", Columns: "id username display_name roles state department_id"},
+		{Path: "user show", Method: get, Route: "/users/{id}", Help: "Show one account."},
+		{Path: "user create", Method: post, Route: "/users", Help: "Create an account; its password is asked for or read from --password-file.", Body: "username! display-name:display_name! department:department_id! role:roles[] password?", Once: true},
+		{Path: "user roles", Method: put, Route: "/users/{id}/roles", Help: "Set the roles of an account; none takes all away.", Body: "role:roles[]"},
+		{Path: "user disable", Method: post, Route: "/users/{id}/disable", Help: "Close an account and end its sessions."},
+		{Path: "user enable", Method: post, Route: "/users/{id}/enable", Help: "Open a closed account."},
+
+		{Path: "policy rules", Method: get, Route: "/policy/rules", Help: "List the rules in force.", Columns: "id role action share_type grade state granted effect note"},
+		{Path: "policy dry-run", Method: post, Route: "/policy/rules/dry-run", Help: "Say who would gain and who would lose.", File: true},
+		{Path: "policy save", Method: post, Route: "/policy/rules", Help: "Change the rules.", File: true},
+
+		{Path: "audit events", Method: get, Route: "/audit/events", Help: "List what happened, newest first.", Query: "from to actor:actor_id department:department_id action object-kind:object_kind object:object_id outcome", Columns: "id seq at action object.kind object.id outcome actor.kind actor.id"},
+		{Path: "audit event", Method: get, Route: "/audit/events/{id}", Help: "Show one event."},
+		{Path: "audit usage", Method: get, Route: "/audit/usage", Help: "List disclosures, newest first.", Query: "grant:grant_id client:client_id resource:resource_id from to", Columns: "id at mode state grant_id client_id rows purpose case_number"},
+		{Path: "audit checkpoint", Method: get, Route: "/audit/checkpoint", Help: "Print the newest signed head of the log."},
+		{Path: "audit proof", Method: get, Route: "/audit/proof/{leaf}", Help: "Print the proof that an event is in the log."},
+	}
+}
