@@ -96,7 +96,7 @@ var listTypes = map[string]any{
 	"grant list": client.Grant{}, "grant history": client.GrantEntry{}, "task list": client.Task{}, "run list": client.Run{}, "run rejects": client.Reject{},
 	"run reconciliation": client.Reconciliation{}, "schedule list": client.Schedule{}, "schedule fires": client.Fire{}, "department list": client.Department{},
 	"system list": client.System{}, "base-database list": client.BaseDatabase{}, "client list": client.ConsumingSystem{}, "client key list": client.Key{},
-	"user list": client.User{}, "policy rules": client.Rule{}, "audit events": client.Event{}, "audit usage": client.Usage{},
+	"resource access": client.Access{}, "client access": client.Access{}, "user list": client.User{}, "policy rules": client.Rule{}, "audit events": client.Event{}, "audit usage": client.Usage{},
 }
 
 // Every column of a list is a field of what the list holds.
