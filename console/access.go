@@ -103,9 +103,7 @@ func (v *visit) answerAccess(page accessPage, ask func(context.Context, sharing.
 	for _, a := range report.Data {
 		page.Rows = append(page.Rows, v.accessRow(a))
 	}
-	if !page.OfItems && len(report.Data) > 0 {
-		page.Name = report.Data[0].Client
-	}
+	page.Name = report.Name
 	page.addresses(report)
 	return v.show("access", title, page)
 }

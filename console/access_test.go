@@ -27,7 +27,7 @@ func testAccess(t *testing.T, h *hub) {
 	if status != http.StatusOK || !strings.Contains(page, "授权已暂停") || !strings.Contains(page, h.client.Name) || !strings.Contains(page, `href="/ui/grants/`) || strings.Contains(page, client) {
 		t.Errorf("why not: got %d\n%s", status, page)
 	}
-	if status, page = social.get(client + "?refused=1"); status != http.StatusOK || !strings.Contains(page, "能看到什么") || !strings.Contains(page, "授权已暂停") {
+	if status, page = social.get(client + "?refused=1"); status != http.StatusOK || !strings.Contains(page, "能看到什么") || !strings.Contains(page, h.client.Name) || !strings.Contains(page, "授权已暂停") {
 		t.Errorf("what the system sees: got %d\n%s", status, page)
 	}
 	if status, page = auditor.get(client + "?refused=1"); status != http.StatusOK || strings.Contains(page, "/ui/grants/") {

@@ -26,6 +26,7 @@ type AccessQuery struct {
 
 // AccessReport is one page of an answer, ordered by grant. All its pages speak of the same moment.
 type AccessReport struct {
+	Name       string    `json:"name"` // Of the resource or client, as it is now.
 	At         time.Time `json:"at"`
 	Past       bool      `json:"past"`        // Answered from history; else by what decides now.
 	PolicyN    int64     `json:"policy_n"`    // Newest policy change that the answer rests on; 0 for the past.
@@ -97,8 +98,9 @@ func AccessReasons() []string {
 // that the published version of the moment does not have an Invalid fault. Each answer is evidence.
 func (s *Service) ResourceAccess(ctx context.Context, p authz.Principal, id uuid.UUID, q AccessQuery) (AccessReport, error) {
 	var provider *uuid.UUID
-	err := s.db.Pool.QueryRow(ctx, "SELECT (SELECT provider_dept_id FROM resource WHERE id = $1)", id).Scan(&provider)
-	if err != nil {
+	var name string
+	err := s.db.Pool.QueryRow(ctx, "SELECT provider_dept_id, name FROM resource WHERE id = $1", id).Scan(&provider, &name)
+	if err != nil && !db.NoRows(err) {
 		return AccessReport{}, fmt.Errorf("reading a resource's provider: %w", err)
 	}
 	target := authz.Target{Kind: "resource", ID: id.String(), Department: given(provider)}
@@ -116,7 +118,7 @@ func (s *Service) ResourceAccess(ctx context.Context, p authz.Principal, id uuid
 	if err != nil {
 		return AccessReport{}, err
 	}
-	report := m.report()
+	report := m.report(name)
 	if resource != nil {
 		item, err := itemOf(resource, q.Item)
 		if err != nil {
@@ -138,8 +140,9 @@ func (s *Service) ResourceAccess(ctx context.Context, p authz.Principal, id uuid
 // department.
 func (s *Service) ClientAccess(ctx context.Context, p authz.Principal, id uuid.UUID, q AccessQuery) (AccessReport, error) {
 	var department *uuid.UUID
-	err := s.db.Pool.QueryRow(ctx, "SELECT (SELECT department_id FROM client WHERE id = $1)", id).Scan(&department)
-	if err != nil {
+	var name string
+	err := s.db.Pool.QueryRow(ctx, "SELECT department_id, name FROM client WHERE id = $1", id).Scan(&department, &name)
+	if err != nil && !db.NoRows(err) {
 		return AccessReport{}, fmt.Errorf("reading a client's department: %w", err)
 	}
 	target := authz.Target{Kind: "client", ID: id.String(), Department: given(department)}
@@ -154,7 +157,7 @@ func (s *Service) ClientAccess(ctx context.Context, p authz.Principal, id uuid.U
 	if err != nil {
 		return AccessReport{}, err
 	}
-	report := m.report()
+	report := m.report(name)
 	if report.Data, report.NextCursor, err = m.list(ctx, ofClient, id, nil, q); err != nil {
 		return AccessReport{}, err
 	}

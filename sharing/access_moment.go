@@ -57,8 +57,8 @@ func (s *Service) momentOf(ctx context.Context, q AccessQuery) (*moment, error) 
 	return m, err
 }
 
-func (m *moment) report() AccessReport {
-	return AccessReport{At: m.at, Past: m.past, PolicyN: m.policy.Number(), Data: []Access{}, People: []Reader{}}
+func (m *moment) report(name string) AccessReport {
+	return AccessReport{Name: name, At: m.at, Past: m.past, PolicyN: m.policy.Number(), Data: []Access{}, People: []Reader{}}
 }
 
 // accessSide is the column by which grants are looked up.

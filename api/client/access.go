@@ -19,6 +19,7 @@ type AccessQuery struct {
 
 // AccessReport is one page of who can see what.
 type AccessReport struct {
+	Name       string    `json:"name"`
 	At         time.Time `json:"at"`
 	Past       bool      `json:"past"`
 	PolicyN    int64     `json:"policy_n"`
