@@ -117,6 +117,7 @@ func New(opt Options) (*API, error) {
 		{"sources", a.sourceRoutes},
 		{"requests", a.requestRoutes},
 		{"grants", a.grantRoutes},
+		{"access", a.accessRoutes},
 		{"tasks", a.taskRoutes},
 		{"runs", a.runRoutes},
 		{"runs", a.outcomeRoutes},

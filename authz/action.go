@@ -79,6 +79,7 @@ const (
 	DataCollect Action = "data.collect" // The hub reads a source into its store.
 	DataDeliver Action = "data.deliver" // The hub writes to a consumer's target.
 
+	AccessRead  Action = "access.read" // Who can see a resource, or what a client can see, and why.
 	AuditRead   Action = "audit.read"
 	AuditVerify Action = "audit.verify"
 	PolicyRead  Action = "policy.read"
@@ -172,6 +173,7 @@ var actions = []struct {
 	{DataVerify, anyDepartment},
 	{DataCollect, anyDepartment},
 	{DataDeliver, anyDepartment},
+	{AccessRead, ownDepartment},
 	{AuditRead, anyDepartment},
 	{AuditVerify, anyDepartment},
 	{PolicyRead, anyDepartment},

@@ -123,6 +123,8 @@ func (c *console) routes() {
 
 	m.Handle("GET /ui/resources", c.page(c.showDirectory))
 	m.Handle("GET /ui/resources/{id}", c.page(c.showResource))
+	m.Handle("GET /ui/resources/{id}/access", c.page(c.showResourceAccess))
+	m.Handle("GET /ui/clients/{id}/access", c.page(c.showClientAccess))
 	m.Handle("GET /ui/resources/{id}/request", c.page(c.showRequestForm))
 	m.Handle("POST /ui/resources/{id}/request", c.page(c.createRequest))
 	m.Handle("POST /ui/resources/{id}/words", c.page(c.sayRows))

@@ -137,6 +137,8 @@ func TestEveryCodeHasAWord(t *testing.T) {
 		"alarm_severity": text(alarm.Severities()...),
 		"alarm_state":    alarmStates(),
 		"alarm_fact":     alarmFacts(),
+		"access_reason":  sharing.AccessReasons(),
+		"access_way":     text(append(sharing.AccessWays(), authz.RejectRead)...),
 		"audit_problem": text(audit.EventAltered, audit.EventMissing, audit.EventUnsealed, audit.EventTwice, audit.LeafMissing,
 			audit.LeafAltered, audit.TreeAltered, audit.CheckpointAltered, audit.CheckpointSignature, audit.CheckpointMismatch,
 			audit.UsageAltered, audit.UsageMissing, audit.UsageUnevidenced),

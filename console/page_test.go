@@ -28,6 +28,7 @@ func TestConsole(t *testing.T) {
 	t.Run("from request to suspension", func(t *testing.T) { testStory(t, h) })
 	t.Run("a run shows counts, rejects and comparison", func(t *testing.T) { testRun(t, h) })
 	t.Run("an alarm is acknowledged and silenced", func(t *testing.T) { testAlarms(t, h) })
+	t.Run("who can see an entry, and what a system can see", func(t *testing.T) { testAccess(t, h) })
 	t.Run("what is shown works, for each person", func(t *testing.T) { testLinks(t, h) })
 	t.Run("alarms of others stay theirs", func(t *testing.T) { testForeignAlarms(t, h) })
 	t.Run("what a person may not do answers 403", func(t *testing.T) { testForbidden(t, h) })
@@ -383,6 +384,8 @@ func testForbidden(t *testing.T, h *hub) {
 		{"social_operator", "/ui/retention", http.StatusForbidden},
 		{"auditor", "/ui/tasks", http.StatusForbidden},
 		{"system_admin", "/ui/grants", http.StatusForbidden},
+		{"social_admin", "/ui/resources/" + h.population.ID.String() + "/access", http.StatusForbidden},
+		{"police_admin", "/ui/clients/" + h.client.ID.String() + "/access", http.StatusForbidden},
 		{"auditor", "/ui/resources/" + h.population.ID.String() + "/request", http.StatusForbidden},
 		{"social_operator", "/ui/resources/" + h.withheld.ID.String() + "/request", http.StatusForbidden},
 		{"social_operator", "/ui/resources/not-an-id", http.StatusNotFound},

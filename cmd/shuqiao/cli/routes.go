@@ -33,6 +33,7 @@ const (
 	rejectColumns  = "id state held row_no key reasons"
 	compareColumns = "id equal fresh source_rows store_rows missing extra changed held rejected at"
 	historyColumns = "at step from to reason actor_id"
+	accessColumns  = "sees reason client department resource purpose state valid_to ways grant_id"
 	deputyColumns  = "id absent_id deputy_id starts_at ends_at ended_at"
 	mountColumns   = "id state version source_id object delete_rule note"
 )
@@ -58,6 +59,7 @@ func Commands() []Command {
 		{Path: "resource list", Method: get, Route: "/resources", Help: "Search the directory.", Query: "q base-database:base_database department:department_id share-type:share_type update-cycle:update_cycle state", Columns: "id code name department share_type grade state version items"},
 		{Path: "resource facets", Method: get, Route: "/resources/facets", Help: "Count entries by what a search can be narrowed with.", Query: "q base-database:base_database department:department_id share-type:share_type update-cycle:update_cycle state"},
 		{Path: "resource show", Method: get, Route: "/resources/{id}", Help: "Show one entry."},
+		{Path: "resource access", Method: get, Route: "/resources/{id}/access", Help: "Say who can see a resource or one of its items now, or could at a moment (--at), through which grant and rule.", Query: "item at refused", Columns: accessColumns},
 		{Path: "resource create", Method: post, Route: "/resources", Help: "Compile an entry, as a draft.", Query: "template", File: true, Once: true},
 		{Path: "resource edit", Method: put, Route: "/resources/{id}/draft", Help: "Replace what the draft states.", File: true},
 		{Path: "resource discard", Method: del, Route: "/resources/{id}/draft", Help: "Discard the draft."},
@@ -184,6 +186,7 @@ func Commands() []Command {
 
 		{Path: "client list", Method: get, Route: "/clients", Help: "List consuming systems.", Query: "department:department_id state", Columns: "id name state department_id allowed_networks"},
 		{Path: "client show", Method: get, Route: "/clients/{id}", Help: "Show one consuming system."},
+		{Path: "client access", Method: get, Route: "/clients/{id}/access", Help: "Say what a system can see now, or could at a moment (--at), through which grant and rule.", Query: "at refused", Columns: accessColumns},
 		{Path: "client create", Method: post, Route: "/clients", Help: "Register a consuming system.", Body: "department:department_id! name! network:allowed_networks[]", Once: true},
 		{Path: "client edit", Method: put, Route: "/clients/{id}", Help: "Change name, networks or certificates.", Body: "name network:allowed_networks[] certificate:certificates[]"},
 		{Path: "client disable", Method: post, Route: "/clients/{id}/disable", Help: "Refuse all keys of a system."},
