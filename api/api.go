@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/shuqiao/shuqiao/alarm"
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/authz/identity"
@@ -39,6 +40,7 @@ type Options struct {
 	Sharing  *sharing.Service
 	Exchange *exchange.Service
 	Pull     *pull.Service
+	Alarm    *alarm.Service
 	Exports  *pull.Exports
 	Log      *audit.Log
 	Checks   []Check // What /readyz asks, in this order.
@@ -112,10 +114,12 @@ func New(opt Options) (*API, error) {
 		{"sources", a.sourceRoutes},
 		{"requests", a.requestRoutes},
 		{"grants", a.grantRoutes},
+		{"access", a.accessRoutes},
 		{"tasks", a.taskRoutes},
 		{"runs", a.runRoutes},
 		{"runs", a.outcomeRoutes},
 		{"schedules", a.scheduleRoutes},
+		{"alarms", a.alarmRoutes},
 		{"data", a.dataRoutes},
 		{"data", a.exportRoutes},
 		{"data", a.describeRoutes},

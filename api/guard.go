@@ -88,6 +88,9 @@ func (a *API) admit(req *http.Request, r Route) (authz.Principal, error) {
 		return authz.Principal{}, err
 	}
 	requestOf(req.Context()).actor = p
+	if p.Limit != "" && !r.Unfinished {
+		return authz.Principal{}, p.Limit.Fault()
+	}
 	if r.Access == Parties {
 		return p, nil
 	}
@@ -97,9 +100,6 @@ func (a *API) admit(req *http.Request, r Route) (authz.Principal, error) {
 			message = "this is for consuming systems; sign requests with a client's key"
 		}
 		return authz.Principal{}, fault.New(fault.Forbidden, "forbidden", "%s", message).At("policy")
-	}
-	if p.Limit != "" && !r.Unfinished {
-		return authz.Principal{}, p.Limit.Fault()
 	}
 	if r.Access != Permitted {
 		return p, nil

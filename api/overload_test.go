@@ -214,7 +214,7 @@ func TestBoundsOfARoute(t *testing.T) {
 		t.Errorf("a slow one: got %d %s", resp.StatusCode, p.Code)
 	}
 	for _, r := range a.Routes() {
-		if r.Limit <= 0 || r.Timeout == 0 || r.Timeout == unbounded && !strings.HasPrefix(r.Path, base+"/data/") {
+		if r.Limit <= 0 || r.Timeout == 0 || r.Timeout == unbounded && r.Access != ByClient {
 			t.Errorf("%s %s: limit %d, timeout %s", r.Method, r.Path, r.Limit, r.Timeout)
 		}
 	}

@@ -116,6 +116,10 @@ func TestOneGrantEndToEnd(t *testing.T) {
 		t.Errorf("rejects: %+v, %v", rejects, err)
 	}
 
+	before, err := s.Staff.Auditor.ResourceAccess(ctx, s.Resource.ID, client.AccessQuery{Item: "title"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, err := s.Provider.Admin.Suspend(ctx, grant.ID, "示例原因"); err != nil {
 		t.Fatal(err)
 	}
@@ -134,6 +138,7 @@ func TestOneGrantEndToEnd(t *testing.T) {
 	if err != nil || len(events.Data) != 1 {
 		t.Errorf("the suspension in the log: %d, %v", len(events.Data), err)
 	}
+	testAccess(t, h, s, grant, before)
 }
 
 // waitUntil asks until the answer is yes, for at most five seconds.

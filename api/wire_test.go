@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/shuqiao/shuqiao/alarm"
 	"github.com/shuqiao/shuqiao/api/client"
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/authz"
@@ -47,6 +48,11 @@ func TestClientKnowsEveryField(t *testing.T) {
 		{client.Request{}, sharing.Request{}},
 		{client.Conditions{}, sharing.Conditions{}},
 		{client.Grant{}, sharing.Grant{}},
+		{client.AccessReport{}, sharing.AccessReport{}},
+		{client.Access{}, sharing.Access{}},
+		{client.AccessItem{}, sharing.AccessItem{}},
+		{client.Way{}, sharing.Way{}},
+		{client.Reader{}, sharing.Reader{}},
 		{client.Filing{}, sharing.Filing{}},
 		{client.Todo{}, sharing.Todo{}},
 		{client.TodoList{}, sharing.TodoList{}},
@@ -73,6 +79,14 @@ func TestClientKnowsEveryField(t *testing.T) {
 		{client.ConsumingSystem{}, identity.Client{}},
 		{client.Key{}, identity.Key{}},
 		{client.Event{}, audit.Entry{}},
+		{client.Alarm{}, alarm.Alarm{}},
+		{client.AlarmRule{}, alarm.RuleInForce{}},
+		{client.AlarmRuleChange{}, alarm.RuleChange{}},
+		{client.AlarmChannel{}, alarm.Channel{}},
+		{client.AlarmChannelInput{}, alarm.ChannelInput{}},
+		{client.AlarmChannelSettings{}, alarm.ChannelSettings{}},
+		{client.AlarmTest{}, alarm.TestResult{}},
+		{client.AlarmDelivery{}, alarm.Delivery{}},
 		{client.Facets{}, catalog.Facets{}},
 		{client.Facet{}, catalog.Facet{}},
 		{client.HistoryEntry{}, catalog.HistoryEntry{}},

@@ -79,12 +79,18 @@ const (
 	DataCollect Action = "data.collect" // The hub reads a source into its store.
 	DataDeliver Action = "data.deliver" // The hub writes to a consumer's target.
 
+	AccessRead  Action = "access.read" // Who can see a resource, or what a client can see, and why.
 	AuditRead   Action = "audit.read"
 	AuditVerify Action = "audit.verify"
 	PolicyRead  Action = "policy.read"
 	PolicyWrite Action = "policy.write"
 	StatsRead   Action = "stats.read"
 	NodeRead    Action = "node.read"
+
+	AlarmRead         Action = "alarm.read"
+	AlarmHandle       Action = "alarm.handle"        // Acknowledge and silence.
+	AlarmConfigure    Action = "alarm.configure"     // Severities and thresholds of the rules, for all.
+	AlarmChannelWrite Action = "alarm_channel.write" // Where messages go.
 )
 
 // scopeRule says whose objects a departmental role may act on.
@@ -165,12 +171,17 @@ var actions = []struct {
 	{DataVerify, anyDepartment},
 	{DataCollect, anyDepartment},
 	{DataDeliver, anyDepartment},
+	{AccessRead, ownDepartment},
 	{AuditRead, anyDepartment},
 	{AuditVerify, anyDepartment},
 	{PolicyRead, anyDepartment},
 	{PolicyWrite, anyDepartment},
 	{StatsRead, anyDepartment},
 	{NodeRead, anyDepartment},
+	{AlarmRead, ownDepartment},
+	{AlarmHandle, ownDepartment},
+	{AlarmConfigure, anyDepartment},
+	{AlarmChannelWrite, ownDepartment},
 }
 
 // Actions returns every action once, in the order of the golden matrix.

@@ -53,6 +53,7 @@ type Follower struct {
 	lease    atomic.Pointer[lease]
 	applied  atomic.Int64
 	applying atomic.Int64 // Raised before the subscribers hear of entries; see Cache.
+	lapses   atomic.Int64
 
 	mu      sync.Mutex
 	renewed chan struct{} // Closed and replaced at each renewal.
@@ -183,6 +184,9 @@ func (f *Follower) poll(ctx context.Context) (more bool, err error) {
 	if reached < next.n {
 		return true, nil
 	}
+	if old != nil && f.left(old) <= 0 {
+		f.lapses.Add(1)
+	}
 	f.lease.Store(&next)
 	f.mu.Lock()
 	close(f.renewed)
@@ -232,6 +236,10 @@ func (f *Follower) LeaseLeft() time.Duration {
 	}
 	return max(0, f.left(l))
 }
+
+// Lapses counts how often the lease ran out before it was renewed, since the follower was made. A lease that is lapsed now is
+// counted when it is renewed.
+func (f *Follower) Lapses() int64 { return f.lapses.Load() }
 
 // Applied returns the number of the newest change that every subscriber has applied.
 func (f *Follower) Applied() int64 { return f.applied.Load() }

@@ -20,7 +20,7 @@ var ownScoped = []authz.Action{
 	authz.MountWrite, authz.MountActivate, authz.RequestRead, authz.RequestCreate, authz.RequestSubmit, authz.RequestSign,
 	authz.RequestReturn, authz.RequestWithdraw, authz.RequestApprove, authz.RequestRefuse, authz.GrantRead, authz.GrantSuspend,
 	authz.GrantResume, authz.GrantTerminate, authz.TaskRead, authz.TaskWrite, authz.TaskRun, authz.RunCancel, authz.RunConfirm,
-	authz.RejectRead, authz.RejectWaive, authz.ScheduleWrite,
+	authz.RejectRead, authz.RejectWaive, authz.ScheduleWrite, authz.AccessRead,
 }
 
 // Two departments on one hub: neither's people can do to the other's objects, or to an object of no department, anything

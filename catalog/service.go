@@ -21,12 +21,13 @@ import (
 type Options struct {
 	DB         *db.DB
 	Enforcer   *authz.Enforcer
-	Keyring    *secret.Keyring      // Seals the credentials of sources.
-	Connectors *connectors.Registry // What sources can be.
-	Connect    connectors.Options   // Time limits of connections to sources; the zero value takes the defaults.
-	Coder      codes.ResourceCoder  // nil means codes.NationalCoder.
-	Log        *slog.Logger         // nil means slog.Default.
-	Clock      func() time.Time     // nil means time.Now; judges only dates stated by people.
+	Keyring    *secret.Keyring                              // Seals the credentials of sources.
+	Connectors *connectors.Registry                         // What sources can be.
+	Connect    connectors.Options                           // Time limits of connections to sources; the zero value takes the defaults.
+	CheckHost  func(ctx context.Context, host string) error // Whether a source may name this host; nil allows every one.
+	Coder      codes.ResourceCoder                          // nil means codes.NationalCoder.
+	Log        *slog.Logger                                 // nil means slog.Default.
+	Clock      func() time.Time                             // nil means time.Now; judges only dates stated by people.
 }
 
 // Service is the directory. Its methods ask the enforcer first, do one transaction each and write one audit event in it.
@@ -39,6 +40,7 @@ type Service struct {
 	keyring    *secret.Keyring
 	connectors *connectors.Registry
 	connect    connectors.Options
+	checkHost  func(ctx context.Context, host string) error
 	coder      codes.ResourceCoder
 	log        *slog.Logger
 	clock      func() time.Time
@@ -53,7 +55,7 @@ func New(opt Options) (*Service, error) {
 	}
 	s := &Service{
 		db: opt.DB, enforcer: opt.Enforcer, keyring: opt.Keyring, connectors: opt.Connectors, connect: opt.Connect,
-		coder: opt.Coder, log: opt.Log, clock: opt.Clock, zone: zone,
+		checkHost: opt.CheckHost, coder: opt.Coder, log: opt.Log, clock: opt.Clock, zone: zone,
 	}
 	if s.coder == nil {
 		s.coder = codes.NationalCoder{}

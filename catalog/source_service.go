@@ -66,6 +66,9 @@ func (s *Service) CreateSource(ctx context.Context, p authz.Principal, in Source
 	}
 	source := Source{ID: db.NewID(), DepartmentID: p.Department, Name: strings.TrimSpace(in.Name), Driver: in.Driver, RowVersion: 1}
 	open, secrets, err := s.settings(in)
+	if err == nil {
+		err = s.reachable(ctx, in)
+	}
 	if err != nil {
 		return Source{}, err
 	}
@@ -120,6 +123,9 @@ func (s *Service) UpdateSource(ctx context.Context, p authz.Principal, id uuid.U
 			return err
 		}
 		open, secrets, err := s.settings(in)
+		if err == nil {
+			err = s.reachable(ctx, in)
+		}
 		if err != nil {
 			return err
 		}
@@ -345,6 +351,29 @@ func (s *Service) settings(in SourceInput) (open, secrets map[string]string, err
 		}
 	}
 	return open, secrets, nil
+}
+
+// reachable refuses settings that lead to a host the hub must not connect to. The settings have passed the driver's
+// specification.
+func (s *Service) reachable(ctx context.Context, in SourceInput) error {
+	driver, err := s.connectors.Driver(in.Driver)
+	if err != nil {
+		return err
+	}
+	addressed, ok := driver.(connectors.Addressed)
+	if !ok || s.checkHost == nil {
+		return nil
+	}
+	config, err := driver.Spec().Parse(in.Settings)
+	if err != nil {
+		return err
+	}
+	if s.checkHost(ctx, addressed.Host(config)) != nil {
+		return fault.InvalidFields([]fault.Field{{
+			Name: "settings", Code: "address_refused", Message: "the hub may not connect to this host; its operator names the networks of sources in the setting source-networks",
+		}})
+	}
+	return nil
 }
 
 // joinFields adds the fields of an Invalid fault, below prefix, to those found before.

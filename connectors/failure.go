@@ -18,6 +18,7 @@ const (
 	CodeOrder         = "source_order_not_unique"
 	CodeRowTooLarge   = "source_row_too_large"
 	CodeReadFailed    = "source_read_failed"
+	CodeRefused       = "source_not_allowed"
 )
 
 // Failure is a driver's judgement of one of its raw errors.
@@ -47,6 +48,7 @@ var failures = []struct {
 	{CodePermission, fault.Conflict, false, "the account may not read this; have the owner of the source grant SELECT"},
 	{CodeOrder, fault.Conflict, false, "an ordered read needs columns that contain a unique not-null key of the table"},
 	{CodeRowTooLarge, fault.TooLarge, false, "one row of the source exceeds 64 MiB; leave its largest column out"},
+	{CodeRefused, fault.Conflict, false, "the hub may not connect to this address; its operator names the networks of sources in the setting source-networks"},
 	{CodeReadFailed, fault.Unavailable, false, "the source reported an error while it was read; see the reason and its own log"},
 }
 
@@ -58,6 +60,7 @@ var sentinels = []struct {
 	{ErrColumnMissing, CodeColumnMissing},
 	{ErrOrderNotUnique, CodeOrder},
 	{ErrRowTooLarge, CodeRowTooLarge},
+	{ErrRefused, CodeRefused},
 }
 
 // errPassing marks faults that may pass by themselves; it is read by Retryable through errors.Is.

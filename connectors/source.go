@@ -20,7 +20,15 @@ var (
 	ErrOrderNotUnique = errors.New("order is not by a unique not-null key")
 	// ErrRowTooLarge: one row exceeds MaxRowBytes.
 	ErrRowTooLarge = errors.New("row is too large")
+	// ErrRefused: the DialFunc of the caller does not allow the address. It is in the chain of the DialFunc's error.
+	ErrRefused = errors.New("address is refused")
 )
+
+// Addressed is a driver that can say, without connecting, which host settings lead to.
+type Addressed interface {
+	// Host is a name, an address, or the path of a socket; "" when the settings name none.
+	Host(config Config) string
+}
 
 // Driver makes sources of one kind of system. A Driver holds no state and is safe for concurrent use.
 type Driver interface {

@@ -179,6 +179,7 @@ func TestFaults(t *testing.T) {
 		is        error
 		retryable bool
 	}{
+		{"a refused address", t.Context(), fmt.Errorf("dialling: %w", ErrRefused), CodeRefused, nil, false},
 		{"a raw error", t.Context(), errors.New("hidden raw error"), CodeReadFailed, nil, false},
 		{"a missing object", t.Context(), fmt.Errorf("%w: x", ErrObjectMissing), CodeObjectMissing, nil, false},
 		{"a missing column", t.Context(), ErrColumnMissing, CodeColumnMissing, nil, false},
@@ -209,7 +210,7 @@ func TestFaults(t *testing.T) {
 func TestFailuresAreComplete(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{
-		CodeDown, CodeTimeout, CodeAuth, CodeObjectMissing, CodeColumnMissing, CodePermission, CodeOrder, CodeRowTooLarge, CodeReadFailed,
+		CodeDown, CodeTimeout, CodeAuth, CodeObjectMissing, CodeColumnMissing, CodePermission, CodeOrder, CodeRowTooLarge, CodeRefused, CodeReadFailed,
 	} {
 		f := newFault(Failure{Code: code})
 		if f.Code != code || !slices.Contains(fault.Kinds(), f.Kind) || f.Message == "" || f.Layer != "source" {

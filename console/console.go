@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/shuqiao/shuqiao/alarm"
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/authz/identity"
@@ -27,6 +28,7 @@ type Options struct {
 	Catalog  *catalog.Service
 	Sharing  *sharing.Service
 	Exchange *exchange.Service
+	Alarm    *alarm.Service
 	Log      *audit.Log
 	// Verify verifies the whole log, as "shuqiao audit verify" does.
 	Verify func(context.Context) (audit.Report, error)
@@ -118,6 +120,8 @@ func (c *console) routes() {
 
 	m.Handle("GET /ui/resources", c.page(c.showDirectory))
 	m.Handle("GET /ui/resources/{id}", c.page(c.showResource))
+	m.Handle("GET /ui/resources/{id}/access", c.page(c.showResourceAccess))
+	m.Handle("GET /ui/clients/{id}/access", c.page(c.showClientAccess))
 	m.Handle("GET /ui/resources/{id}/request", c.page(c.showRequestForm))
 	m.Handle("POST /ui/resources/{id}/request", c.page(c.createRequest))
 	m.Handle("POST /ui/resources/{id}/words", c.page(c.sayRows))
@@ -139,6 +143,10 @@ func (c *console) routes() {
 	m.Handle("GET /ui/runs/{id}", c.page(c.showRun))
 	m.Handle("GET /ui/runs/{id}/progress", c.page(c.showProgress))
 	m.Handle("POST /ui/runs/{id}/{act}", c.page(c.actOnRun))
+
+	m.Handle("GET /ui/alarms", c.page(c.showAlarms))
+	m.Handle("GET /ui/alarms/{id}", c.page(c.showAlarm))
+	m.Handle("POST /ui/alarms/{id}/{act}", c.page(c.actOnAlarm))
 
 	m.Handle("GET /ui/audit", c.page(c.showAudit))
 	m.Handle("GET /ui/audit/{id}", c.page(c.showEvent))

@@ -62,6 +62,7 @@ type grantPage struct {
 	Moves   []grantMove
 	Steps   []grantStep
 	Address string // Where the consumer's client pulls from; "" for other readers.
+	Access  string // Address of what the client can see, for those who may ask.
 }
 
 type grantMove struct {
@@ -99,6 +100,7 @@ func (v *visit) drawGrant(id uuid.UUID, failed string, problem error) error {
 	page := grantPage{
 		Grant: g, Row: names.grant(g), Terms: v.termsOfGrant(g, v.version(sharingResource{g.ResourceID, g.ResourceVersion})),
 	}
+	page.Access = v.clientAccessLink(g)
 	if v.principal.Department == g.ConsumerDeptID {
 		page.Address = "/api/v1/data/" + g.ResourceID.String() + "/rows"
 	}

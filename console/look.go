@@ -112,6 +112,8 @@ var tones = map[string]string{
 	"outcome.ok": "green", "outcome.denied": "orange", "outcome.error": "red",
 	"fire_outcome.started": "green", "fire_outcome.queued": "blue", "fire_outcome.skipped": "yellow",
 	"fire_outcome.missed": "orange", "fire_outcome.error": "red",
+	"alarm_severity.info": "azure", "alarm_severity.warning": "orange", "alarm_severity.critical": "red",
+	"alarm_state.open": "orange", "alarm_state.acknowledged": "blue", "alarm_state.silenced": "secondary", "alarm_state.closed": "green",
 	"yes.true": "green",
 }
 

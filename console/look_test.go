@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/shuqiao/shuqiao/alarm"
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/catalog"
@@ -88,7 +89,7 @@ func TestTemplatesUseKnownKeys(t *testing.T) {
 func TestCodeUsesKnownKeys(t *testing.T) {
 	t.Parallel()
 	m := load(t, chinese)
-	named := regexp.MustCompile(`"((?:nav|directory|resource|form|todo|done|run|reject|error|audit|requests|grants|tasks|sign_in|fault)\.[a-z_]*[a-z])"`)
+	named := regexp.MustCompile(`"((?:nav|alarms|directory|resource|form|todo|done|run|reject|error|audit|requests|grants|tasks|sign_in|fault)\.[a-z_]*[a-z])"`)
 	for _, file := range sources(t, ".go") {
 		for _, found := range named.FindAllStringSubmatch(string(file.text), -1) {
 			if !m.has(found[1]) {
@@ -133,6 +134,11 @@ func TestEveryCodeHasAWord(t *testing.T) {
 		"actor":          text(audit.ActorUser, audit.ActorClient, audit.ActorSystem),
 		"object":         objectKinds(),
 		"fault":          text(fault.Kinds()...),
+		"alarm_severity": text(alarm.Severities()...),
+		"alarm_state":    alarmStates(),
+		"alarm_fact":     alarmFacts(),
+		"access_reason":  sharing.AccessReasons(),
+		"access_way":     text(append(sharing.AccessWays(), authz.RejectRead)...),
 		"audit_problem": text(audit.EventAltered, audit.EventMissing, audit.EventUnsealed, audit.EventTwice, audit.LeafMissing,
 			audit.LeafAltered, audit.TreeAltered, audit.CheckpointAltered, audit.CheckpointSignature, audit.CheckpointMismatch,
 			audit.UsageAltered, audit.UsageMissing, audit.UsageUnevidenced),
@@ -149,6 +155,11 @@ func TestEveryCodeHasAWord(t *testing.T) {
 				if !m.has(group + "." + code) {
 					t.Errorf("%s has no word for %s.%s", language, group, code)
 				}
+			}
+		}
+		for _, key := range alarm.RuleKeys() {
+			if m.word("alarm_rule", key) == key || m.word("alarm_advice", key) == key {
+				t.Errorf("%s has no words for the alarm rule %s", language, key)
 			}
 		}
 		for _, rule := range mask.Masks() {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/shuqiao/shuqiao/alarm"
 	"github.com/shuqiao/shuqiao/catalog/mask"
 )
 
@@ -68,6 +69,14 @@ func (m messages) word(group string, code any) string {
 	case "mask":
 		if rule, ok := mask.Find(c); ok {
 			return m.pick(rule.ZH, rule.EN)
+		}
+	case "alarm_rule":
+		if rule, ok := alarm.FindRule(c); ok {
+			return m.pick(rule.ZH, rule.EN)
+		}
+	case "alarm_advice":
+		if rule, ok := alarm.FindRule(c); ok {
+			return m.pick(rule.AdviceZH, rule.AdviceEN)
 		}
 	case "action":
 		if object, verb, ok := strings.Cut(c, "."); ok {

@@ -26,7 +26,10 @@ func TestConsole(t *testing.T) {
 	t.Run("what was typed is never markup", func(t *testing.T) { testMarkup(t, h) })
 	t.Run("from request to suspension", func(t *testing.T) { testStory(t, h) })
 	t.Run("a run shows counts, rejects and comparison", func(t *testing.T) { testRun(t, h) })
+	t.Run("an alarm is acknowledged and silenced", func(t *testing.T) { testAlarms(t, h) })
+	t.Run("who can see an entry, and what a system can see", func(t *testing.T) { testAccess(t, h) })
 	t.Run("what is shown works, for each person", func(t *testing.T) { testLinks(t, h) })
+	t.Run("alarms of others stay theirs", func(t *testing.T) { testForeignAlarms(t, h) })
 	t.Run("what a person may not do answers 403", func(t *testing.T) { testForbidden(t, h) })
 	t.Run("my account: password, second factor, deputy", func(t *testing.T) { testAccount(t, h) })
 	t.Run("signing out ends the session", func(t *testing.T) { testSignOut(t, h) })
@@ -380,6 +383,8 @@ func testForbidden(t *testing.T, h *hub) {
 		{"social_operator", "/ui/audit", http.StatusForbidden},
 		{"auditor", "/ui/tasks", http.StatusForbidden},
 		{"system_admin", "/ui/grants", http.StatusForbidden},
+		{"social_admin", "/ui/resources/" + h.population.ID.String() + "/access", http.StatusForbidden},
+		{"police_admin", "/ui/clients/" + h.client.ID.String() + "/access", http.StatusForbidden},
 		{"auditor", "/ui/resources/" + h.population.ID.String() + "/request", http.StatusForbidden},
 		{"social_operator", "/ui/resources/" + h.withheld.ID.String() + "/request", http.StatusForbidden},
 		{"social_operator", "/ui/resources/not-an-id", http.StatusNotFound},

@@ -83,6 +83,9 @@ func (v *visit) nav() []navItem {
 	if v.may(authz.TaskRead, v.own("task")) {
 		items = append(items, navItem{Key: "nav.runs", Href: prefix + "/tasks", Icon: "transfer"})
 	}
+	if v.may(authz.AlarmRead, v.own("alarm")) {
+		items = append(items, navItem{Key: "nav.alarms", Href: prefix + "/alarms", Icon: "alert-triangle", Count: v.alarms()})
+	}
 	if v.may(authz.AuditRead, v.own("event")) {
 		items = append(items, navItem{Key: "nav.audit", Href: prefix + "/audit", Icon: "shield-check"})
 	}

@@ -19,6 +19,7 @@ type resourcePage struct {
 	WhyNot      string // Key of the sentence that says why it cannot be asked for, or "".
 	Fresh       *freshness
 	Task        string // Id of the collecting task, where the reader may see it.
+	Access      string // Address of who can see it, for those who may ask.
 	ShowSharing bool
 	Requests    []requestRow
 	Grants      []grantRow
@@ -45,6 +46,7 @@ func (c *console) showResource(v *visit) error {
 		Fresh: v.freshness(r), ShowSharing: v.may(authz.RequestRead, v.own("request")),
 	}
 	page.CanRequest, page.WhyNot = v.canRequest(r)
+	page.Access = v.accessLink(r)
 	names := v.names()
 	if page.ShowSharing {
 		requests, _, err := v.Sharing.ListRequests(ctx, v.principal, sharing.RequestFilter{ResourceID: id}, db.Page{Limit: 10})

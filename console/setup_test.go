@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/shuqiao/shuqiao/alarm"
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/authz/identity"
@@ -45,6 +46,7 @@ type hub struct {
 	catalog  *catalog.Service
 	sharing  *sharing.Service
 	exchange *exchange.Service
+	alarm    *alarm.Service
 	enforcer *authz.Enforcer
 	keyring  *secret.Keyring
 
@@ -85,6 +87,7 @@ func setup(t testing.TB) *hub {
 	h.sharing = sharing.New(sharing.Options{DB: h.db, Enforcer: h.enforcer, Catalog: h.catalog, Keyring: h.keyring, Calendar: days})
 	rows := store.New(h.db)
 	h.exchange = exchange.New(exchange.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, Store: rows, Log: log})
+	h.alarm = alarm.New(alarm.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, Log: log, Every: time.Millisecond})
 	running, stop := context.WithCancel(context.WithoutCancel(h.ctx))
 	done := make(chan struct{})
 	go func() { defer close(done); _ = follower.Run(running) }()
@@ -98,7 +101,7 @@ func setup(t testing.TB) *hub {
 	h.entries(t)
 
 	pages, err := console.New(console.Options{
-		Enforcer: h.enforcer, Identity: h.identity, Catalog: h.catalog, Sharing: h.sharing, Exchange: h.exchange,
+		Enforcer: h.enforcer, Identity: h.identity, Catalog: h.catalog, Sharing: h.sharing, Exchange: h.exchange, Alarm: h.alarm,
 		Log: audit.NewLog(h.db),
 		Verify: func(ctx context.Context) (audit.Report, error) {
 			return audit.Verify(ctx, h.db.Pool, audit.VerifyOptions{})

@@ -85,7 +85,7 @@ func (s *Service) look(ctx context.Context, client authz.Principal, name string)
 		return nil, nil, nil
 	case err != nil:
 		return nil, nil, err
-	case !c.active || c.department != client.Department:
+	case !c.holds(client):
 		return nil, nil, nil
 	}
 	grants, err := s.facts.held(ctx, pair{client.ID, id})
@@ -245,7 +245,7 @@ func (s *Service) Recheck(ctx context.Context, p Permit) error {
 	if err != nil {
 		return unconfirmed(err)
 	}
-	if !c.active || c.department != client.Department {
+	if !c.holds(client) {
 		return refusal("no_grant", "the client is not active any more")
 	}
 	grants, err := s.facts.held(ctx, pair{p.Grant.ClientID, p.Grant.ResourceID})

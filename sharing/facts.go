@@ -45,6 +45,11 @@ type clientFact struct {
 	department uuid.UUID
 }
 
+// holds reports whether the client may hold rights at all, as the department it comes from.
+func (c clientFact) holds(client authz.Principal) bool {
+	return c.active && c.department == client.Department
+}
+
 func newFacts(d *db.DB, follower *authz.Follower, keyring *secret.Keyring, size int) *facts {
 	f := &facts{
 		db: d, keyring: keyring,

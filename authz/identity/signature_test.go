@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/shuqiao/shuqiao/authz/authztest"
 	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
@@ -326,6 +327,10 @@ func TestUseIsNotedOnceAMinute(t *testing.T) {
 	t.Parallel()
 	h := start(t)
 	c, k, bearer := h.client(t, h.water)
+	// What is remembered of the key must not be dropped between its uses.
+	if err := authztest.Sync(t.Context(), h.Follower); err != nil {
+		t.Fatal(err)
+	}
 	noted := func() int {
 		return h.count(t, "SELECT count(*) FROM client_key WHERE key_id = $1 AND last_used_at IS NOT NULL", k.ID)
 	}

@@ -163,9 +163,10 @@ func (c *restoreCommand) Run(t *terminal) error {
 	fmt.Fprintln(t.out, "restored; the rows are those of the manifest")
 	t.marked(done.Marked)
 	if c.LoseSecrets {
-		fmt.Fprintf(t.out, "lost with the keys: %s have no password now; %s got new pseudonyms; %s cannot be shown\n",
+		fmt.Fprintf(t.out, "lost with the keys: %s have no password now; %s got new pseudonyms; %s cannot be shown; %s must set up the second factor again; %s revoked; %s paused\n",
 			plural(int64(len(done.Lost.Sources)), "source", "sources"), plural(int64(done.Lost.Grants), "grant", "grants"),
-			plural(done.Lost.Rejects, "refused row", "refused rows"))
+			plural(done.Lost.Rejects, "refused row", "refused rows"), plural(done.Lost.Factors, "person", "people"),
+			plural(done.Lost.Keys, "signing key is", "signing keys are"), plural(done.Lost.Channels, "channel of alarms is", "channels of alarms are"))
 		for _, source := range done.Lost.Sources {
 			fmt.Fprintln(t.out, "  enter the password again: "+source)
 		}

@@ -24,7 +24,10 @@ import (
 
 // withoutCommand are the routes of the management API that no command of the table calls: setting up and signing in and out have commands of
 // their own, the others are for `shuqiao api` only.
-var withoutCommand = []string{"POST /setup", "POST /sessions", "DELETE /sessions/current", "PUT /users/me/password"}
+var withoutCommand = []string{
+	"POST /setup", "POST /sessions", "POST /sessions/second-factor", "DELETE /sessions/current", "PUT /users/me/password", "PUT /me/password", "GET /me",
+	"GET /openapi/{grant}.json",
+}
 
 // The commands over the API, on one hub.
 func TestClientCommands(t *testing.T) {
@@ -94,9 +97,12 @@ var listTypes = map[string]any{
 	"resource rejects": client.Reject{}, "resource reconciliations": client.Reconciliation{}, "mount list": client.Mount{}, "source list": client.Source{},
 	"source tables": client.Table{}, "request list": client.Request{}, "request history": client.RequestEntry{}, "request refusal-codes": "",
 	"grant list": client.Grant{}, "grant history": client.GrantEntry{}, "task list": client.Task{}, "run list": client.Run{}, "run rejects": client.Reject{},
-	"run reconciliation": client.Reconciliation{}, "schedule list": client.Schedule{}, "schedule fires": client.Fire{}, "department list": client.Department{},
+	"run reconciliation": client.Reconciliation{}, "schedule list": client.Schedule{}, "schedule fires": client.Fire{}, "alarm list": client.Alarm{}, "alarm rules": client.AlarmRule{}, "alarm channels": client.AlarmChannel{},
+	"alarm deliveries": client.AlarmDelivery{}, "department list": client.Department{},
 	"system list": client.System{}, "base-database list": client.BaseDatabase{}, "client list": client.ConsumingSystem{}, "client key list": client.Key{},
-	"user list": client.User{}, "policy rules": client.Rule{}, "audit events": client.Event{}, "audit usage": client.Usage{},
+	"resource access": client.Access{}, "client access": client.Access{},
+	"user list": client.User{}, "user handed-over": client.Handed{}, "user deputy list": client.Deputy{}, "me deputy list": client.Deputy{},
+	"me session list": client.OpenSession{}, "me colleagues": client.User{}, "client key expiring": client.ExpiringKey{}, "policy rules": client.Rule{}, "audit events": client.Event{}, "audit usage": client.Usage{},
 }
 
 // Every column of a list is a field of what the list holds.

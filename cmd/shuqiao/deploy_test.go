@@ -27,7 +27,7 @@ func deployed(t *testing.T, name string) string {
 func parseCommand(t *testing.T, args []string) (commands, string) {
 	t.Helper()
 	var cli commands
-	parser, err := kong.New(&cli, kong.Exit(func(int) {}))
+	parser, err := newParser(&cli, args, kong.Exit(func(int) {}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,6 +43,7 @@ type commands struct {
 
 	Login      cli.Login      `cmd:"" help:"Sign in to a hub."`
 	Logout     cli.Logout     `cmd:"" help:"Sign out."`
+	Password   cli.Password   `cmd:"" help:"Change the password of the account that is signed in."`
 	Pull       cli.Pull       `cmd:"" help:"Keep a copy of what a grant gives, in PostgreSQL or a folder."`
 	Run        runCommands    `cmd:"" help:"Executions of tasks."`
 	API        cli.Raw        `cmd:"" name:"api" help:"Call any route of the API."`
@@ -111,18 +112,21 @@ func run(ctx context.Context, args, environ []string, out, errOut io.Writer) int
 	return runFrom(ctx, args, environ, os.Stdin, out, errOut)
 }
 
+// newParser returns the grammar of the command line; args are what it will parse.
+func newParser(line *commands, args []string, options ...kong.Option) (*kong.Kong, error) {
+	return kong.New(line, append(append(cli.Options(args),
+		kong.Name("shuqiao"),
+		kong.Description("Shuqiao (数桥): a government data-sharing exchange hub."),
+		kong.Vars(cli.Vars()),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	), options...)...)
+}
+
 // runFrom is run with a standard input of one's own.
 func runFrom(ctx context.Context, args, environ []string, in io.Reader, out, errOut io.Writer) int {
 	var line commands
 	exited, code := false, 0
-	parser, err := kong.New(&line, append(cli.Options(args),
-		kong.Name("shuqiao"),
-		kong.Description("Shuqiao (数桥): a government data-sharing exchange hub."),
-		kong.Writers(out, errOut),
-		kong.Exit(func(c int) { exited, code = true, c }),
-		kong.Vars(cli.Vars()),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-	)...)
+	parser, err := newParser(&line, args, kong.Writers(out, errOut), kong.Exit(func(c int) { exited, code = true, c }))
 	if err != nil {
 		return fail(errOut, err)
 	}

@@ -17,6 +17,8 @@ type serveCommand struct {
 	Role         string `help:"What this node does: all, api or worker." placeholder:"ROLE"`
 	Workers      string `help:"How many runs this node carries out at the same time." placeholder:"N"`
 	NodeTakeover string `name:"node-takeover" help:"How long a node may be silent before others take over its runs." placeholder:"DURATION"`
+	ExportsDir   string `name:"exports-dir" help:"Folder of exported files; nodes of one hub share it." placeholder:"DIR"`
+	ExportKeep   string `name:"export-keep" help:"How long an exported file can be fetched." placeholder:"DURATION"`
 	BodyLimit    string `name:"body-limit" help:"Largest request body, in bytes, KiB or MiB." placeholder:"SIZE"`
 	TimeZone     string `name:"time-zone" help:"IANA time zone of schedules, working days and shown times." placeholder:"ZONE"`
 
@@ -26,6 +28,8 @@ type serveCommand struct {
 	TrustedProxies string `name:"trusted-proxies" help:"Networks of proxies that are believed about who calls." placeholder:"CIDR,…"`
 	ProxyHeader    string `name:"proxy-header" help:"Headers that they write: x-forwarded or forwarded." placeholder:"FORM"`
 
+	SourceNetworks string `name:"source-networks" help:"Where sources may lie: default, unix, networks, addresses, host names." placeholder:"LIST"`
+	NoticeNetworks string `name:"notice-networks" help:"Where webhooks and mail servers of alarms may lie." placeholder:"LIST"`
 	serveFlagsOfPeople
 }
 
@@ -34,9 +38,11 @@ func (c *serveCommand) given() map[string]string {
 	flags := c.flags()
 	for key, value := range given(map[string]string{
 		"listen": c.Listen, "role": c.Role, "workers": c.Workers, "node-takeover": c.NodeTakeover,
+		"exports-dir": c.ExportsDir, "export-keep": c.ExportKeep,
 		"body-limit": c.BodyLimit, "time-zone": c.TimeZone,
 		"tls-cert": c.TLSCert, "tls-key": c.TLSKey, "tls-client-ca": c.TLSClientCA,
 		"trusted-proxies": c.TrustedProxies, "proxy-header": c.ProxyHeader,
+		"source-networks": c.SourceNetworks, "notice-networks": c.NoticeNetworks,
 	}) {
 		flags[key] = value
 	}

@@ -91,12 +91,22 @@ func (Driver) OpenSource(_ context.Context, config connectors.Config) (connector
 	return &source{target: t}, nil
 }
 
+// Host is the host of the settings, or the folder of a socket.
+func (Driver) Host(config connectors.Config) string {
+	if !config.Has(keyDSN) {
+		return config.String(keyHost)
+	}
+	a, _ := parseURL(config.String(keyDSN))
+	return a.host
+}
+
 var (
 	_ connectors.Driver = Driver{}
 	_ connectors.Source = (*source)(nil)
 	_ connectors.Reader = (*reader)(nil)
 
 	_ connectors.PendingSource = (*source)(nil)
+	_ connectors.Addressed     = Driver{}
 )
 
 // Traits says that reads see one snapshot, resume by key and can be narrowed to what changed.

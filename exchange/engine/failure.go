@@ -63,6 +63,7 @@ var advice = map[string]string{
 	"source_object_missing": "the table is gone or renamed: describe the source again and mend the mount",
 	"source_column_missing": "a column is gone or renamed: describe the source again and mend the mount",
 	"source_permission":     "the account may not read the table: ask the department to grant SELECT",
+	"source_not_allowed":    "correct the address of the source, or ask the hub's operator to name its network in the setting source-networks",
 	"schema_changed":        "a column changed its type: describe the source again and mend the mount or the items",
 	"delete_guard":          "see whether the source really lost these rows; if so confirm the run, otherwise have the source mended",
 	"staging_lost":          "nothing was lost for good: the next attempt reads from the start",

@@ -13,7 +13,7 @@ var foundation = []string{"internal/config", "internal/db", "internal/fault", "i
 
 // domain is all that the two doors (api and console) may call.
 var domain = []string{
-	"audit", "authz", "authz/identity", "catalog", "catalog/codes", "catalog/mask", "exchange", "exchange/engine",
+	"alarm", "audit", "authz", "authz/identity", "catalog", "catalog/codes", "catalog/mask", "exchange", "exchange/engine",
 	"exchange/pull", "exchange/store", "exchange/transform", "sharing", "sharing/filter",
 }
 
@@ -36,6 +36,8 @@ var rooms = map[string][]string{
 	"api/client":         {},
 	"api/client/replica": {"api/client"},
 	"console":            join(domain, foundation, []string{"internal/edge"}),
+
+	"alarm": join(foundation, []string{"audit", "authz", "internal/netguard"}),
 
 	"exchange": join(below, foundation, []string{
 		"connectors", "exchange/engine", "exchange/pull", "exchange/store",
@@ -69,11 +71,12 @@ var rooms = map[string][]string{
 	"migrations": {},
 
 	"internal/backup":        join(foundation, []string{"audit", "exchange/store", "internal/pglocal"}),
-	"internal/config":        {"internal/fault", "internal/secret"},
+	"internal/config":        {"internal/fault", "internal/netguard", "internal/secret"},
 	"internal/db":            {"internal/fault"},
 	"internal/edge":          {"internal/fault"},
 	"internal/edge/edgetest": {},
 	"internal/fault":         {},
+	"internal/netguard":      {},
 	"internal/sbom":          {},
 	"internal/secret":        {"internal/fault"},
 	"internal/systemd":       {},
@@ -83,7 +86,7 @@ var rooms = map[string][]string{
 	"internal/archtest":      {},
 	"internal/hub":           {anything},
 	"internal/doctor": join(foundation, []string{
-		"audit", "catalog", "catalog/calendar", "connectors/all", "exchange", "internal/hub", "internal/pglocal", "migrations",
+		"audit", "catalog", "catalog/calendar", "connectors", "connectors/all", "exchange", "internal/hub", "internal/pglocal", "migrations",
 	}),
 	"internal/hubtest":       {anything, "internal/pgtest"},
 	"internal/pgtest":        {"internal/pglocal", "migrations"},

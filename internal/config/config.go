@@ -9,6 +9,7 @@ import (
 	"time"
 	_ "time/tzdata" // schedules need time zones on hosts that install none
 
+	"github.com/shuqiao/shuqiao/internal/netguard"
 	"github.com/shuqiao/shuqiao/internal/secret"
 )
 
@@ -83,6 +84,9 @@ type Config struct {
 	PublicURL           string // "" when not known; without a slash at the end
 
 	Warnings []string // things to log at start, such as unknown variables; they hold names, never values
+
+	SourceNetworks netguard.Policy // where sources may lie
+	NoticeNetworks netguard.Policy // where webhooks and mail servers may lie
 
 	inForce []setting // in the order of Options
 }

@@ -98,6 +98,8 @@ SHUQIAO_LOG_FORMAT=text  # default
 SHUQIAO_NODE_TAKEOVER=1s  # flag
 SHUQIAO_WORKERS=3  # file
 SHUQIAO_BODY_LIMIT=64KiB  # environment
+SHUQIAO_SOURCE_NETWORKS=default  # default
+SHUQIAO_NOTICE_NETWORKS=default  # default
 SHUQIAO_EXPORTS_DIR=  # default
 SHUQIAO_EXPORT_KEEP=168h  # default
 SHUQIAO_TIME_ZONE=Asia/Shanghai  # default
@@ -174,21 +176,23 @@ func TestLoadNamesEveryWrongSetting(t *testing.T) {
 func TestChecks(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct{ right, wrong []string }{
-		"database-url":  {[]string{"", "postgres://u:p@h:5432/db?sslmode=require", "postgresql://h/db", "postgres:///db?host=/run/pg"}, []string{"h/db", "postgres:db", "postgres:///db", "postgres://u:%zz@h/db"}},
-		"data-dir":      {[]string{"", "/srv/数桥", "relative"}, []string{"a\x00b"}},
-		"listen":        {[]string{"127.0.0.1:0", ":8080", "[::1]:65535", "localhost:80"}, []string{"", "8080", "127.0.0.1", "h:65536", "h:-1", "h:http", "::1:80"}},
-		"role":          {[]string{"all", "api", "worker"}, []string{"", "ALL", "api "}},
-		"log-level":     {[]string{"debug", "info", "warn", "error"}, []string{"", "trace", "INFO"}},
-		"log-format":    {[]string{"text", "json"}, []string{"", "xml"}},
-		"node-takeover": {[]string{"1s", "8s", "1m0s", "1500ms"}, []string{"", "8", "999ms", "61s", "-8s"}},
-		"workers":       {[]string{"1", "64"}, []string{"", "0", "65", "1.5", "-1"}},
-		"body-limit":    {[]string{"4096", "4KiB", "64MiB", "65536KiB"}, []string{"", "4095", "65MiB", "1MB", "KiB", "-4KiB", "9223372036854775807MiB", "1.5MiB"}},
-		"exports-dir":   {[]string{"", "/srv/导出"}, []string{"a\x00b"}},
-		"export-keep":   {[]string{"1h", "168h", "720h"}, []string{"", "59m", "721h", "7d", "-1h"}},
-		"time-zone":     {[]string{"Asia/Shanghai", "UTC"}, []string{"", "Local", "Asia/Nowhere", "../etc/passwd", "+08:00"}},
-		"tls-cert":      {[]string{"", "/etc/shuqiao/tls/cert.pem"}, []string{"a\x00b"}},
-		"tls-key":       {[]string{"", "/etc/shuqiao/tls/key.pem"}, []string{"a\x00b"}},
-		"tls-client-ca": {[]string{"", "/etc/shuqiao/tls/clients.pem"}, []string{"a\x00b"}},
+		"database-url":    {[]string{"", "postgres://u:p@h:5432/db?sslmode=require", "postgresql://h/db", "postgres:///db?host=/run/pg"}, []string{"h/db", "postgres:db", "postgres:///db", "postgres://u:%zz@h/db"}},
+		"data-dir":        {[]string{"", "/srv/数桥", "relative"}, []string{"a\x00b"}},
+		"listen":          {[]string{"127.0.0.1:0", ":8080", "[::1]:65535", "localhost:80"}, []string{"", "8080", "127.0.0.1", "h:65536", "h:-1", "h:http", "::1:80"}},
+		"role":            {[]string{"all", "api", "worker"}, []string{"", "ALL", "api "}},
+		"log-level":       {[]string{"debug", "info", "warn", "error"}, []string{"", "trace", "INFO"}},
+		"log-format":      {[]string{"text", "json"}, []string{"", "xml"}},
+		"node-takeover":   {[]string{"1s", "8s", "1m0s", "1500ms"}, []string{"", "8", "999ms", "61s", "-8s"}},
+		"workers":         {[]string{"1", "64"}, []string{"", "0", "65", "1.5", "-1"}},
+		"body-limit":      {[]string{"4096", "4KiB", "64MiB", "65536KiB"}, []string{"", "4095", "65MiB", "1MB", "KiB", "-4KiB", "9223372036854775807MiB", "1.5MiB"}},
+		"exports-dir":     {[]string{"", "/srv/导出"}, []string{"a\x00b"}},
+		"export-keep":     {[]string{"1h", "168h", "720h"}, []string{"", "59m", "721h", "7d", "-1h"}},
+		"source-networks": {[]string{"", "default", "default,unix,127.0.0.1", "10.0.0.0/8, db.example.gov.cn", "fd00::/8"}, []string{"10.0.0.1/8", "a b", "http://h", "default,,unix", "10.0.0.0/33"}},
+		"notice-networks": {[]string{"default"}, []string{"*"}},
+		"time-zone":       {[]string{"Asia/Shanghai", "UTC"}, []string{"", "Local", "Asia/Nowhere", "../etc/passwd", "+08:00"}},
+		"tls-cert":        {[]string{"", "/etc/shuqiao/tls/cert.pem"}, []string{"a\x00b"}},
+		"tls-key":         {[]string{"", "/etc/shuqiao/tls/key.pem"}, []string{"a\x00b"}},
+		"tls-client-ca":   {[]string{"", "/etc/shuqiao/tls/clients.pem"}, []string{"a\x00b"}},
 		"trusted-proxies": {
 			[]string{"", "10.0.0.0/8", "10.0.0.1, ::1", "fd00::/8,::ffff:10.0.0.1", "0.0.0.0/0"},
 			[]string{",", "10.0.0.0/33", "10.0.0.1/8", "localhost", "fe80::1%eth0", "::ffff:10.0.0.0/104", strings.Repeat("::1,", 64) + "::1"},

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/shuqiao/shuqiao/internal/netguard"
 )
 
 // Option is one setting of the hub.
@@ -96,6 +98,16 @@ func Options() []Option {
 			Doc:   "Largest request body in bytes, KiB or MiB: 4KiB to 64MiB.",
 			DocZH: "请求体的上限，单位为字节、KiB 或 MiB：4KiB 至 64MiB。",
 		}, bytesBetween(4<<10, 64<<20), func(c *Config, v int64) { c.BodyLimit = v }),
+		define(Option{
+			Key: "source-networks", Env: "SHUQIAO_SOURCE_NETWORKS", Default: netguard.Default,
+			Doc:   "Where sources may lie, separated by commas: default (every address but this machine's own, link-local, multicast and clouds' metadata), unix (sockets of this machine), networks, addresses, host names. A list without default allows nothing else.",
+			DocZH: "数据源所在的网络，以逗号分隔：default（除本机、链路本地、组播和云元数据之外的地址）、unix（本机套接字）、网段、地址、主机名。不含 default 时仅允许所列各项。",
+		}, netguard.Parse, func(c *Config, v netguard.Policy) { c.SourceNetworks = v }),
+		define(Option{
+			Key: "notice-networks", Env: "SHUQIAO_NOTICE_NETWORKS", Default: netguard.Default,
+			Doc:   "Where webhooks and mail servers of alarms may lie, written as source-networks is.",
+			DocZH: "告警的网络回调和邮件服务器所在的网络，写法同 source-networks。",
+		}, netguard.Parse, func(c *Config, v netguard.Policy) { c.NoticeNetworks = v }),
 		define(Option{
 			Key: "exports-dir", Env: "SHUQIAO_EXPORTS_DIR",
 			Doc:   "Folder for the sealed files of exports. Empty: exports in the data folder. Several nodes share one folder.",

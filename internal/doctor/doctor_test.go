@@ -30,7 +30,7 @@ import (
 // settings makes the settings of a node; an empty database means a private one.
 func settings(t *testing.T, database, dir, listen string) config.Config {
 	t.Helper()
-	cfg, err := config.Load(config.Sources{Flags: map[string]string{"database-url": database, "data-dir": dir, "listen": listen}})
+	cfg, err := config.Load(config.Sources{Flags: map[string]string{"database-url": database, "data-dir": dir, "listen": listen, "source-networks": hubtest.LocalNetworks}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/catalog"
+	"github.com/shuqiao/shuqiao/connectors"
 	"github.com/shuqiao/shuqiao/connectors/all"
 	"github.com/shuqiao/shuqiao/exchange"
 	"github.com/shuqiao/shuqiao/internal/hub"
@@ -58,7 +59,9 @@ func sources(ctx context.Context, s *subject) []Finding {
 	if err != nil {
 		return one(fail(name, "The drivers cannot be listed.", "The program is damaged.", "Install it anew."))
 	}
-	probes, err := catalog.ProbeStored(ctx, catalog.Options{DB: s.db, Keyring: s.keyring, Connectors: registry, Log: s.Log}, sourceLimit, sourceParallel)
+	probes, err := catalog.ProbeStored(ctx, catalog.Options{
+		DB: s.db, Keyring: s.keyring, Connectors: registry, Connect: connectors.Options{Dial: hub.SourceDial(s.Config.SourceNetworks)}, Log: s.Log,
+	}, sourceLimit, sourceParallel)
 	if err != nil {
 		return unread(name, err)
 	}

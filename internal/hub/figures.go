@@ -18,6 +18,9 @@ type figures struct {
 	lease   *prometheus.Desc
 	applied *prometheus.Desc
 	up      *prometheus.Desc
+	alarms  *prometheus.Desc
+	sent    *prometheus.Desc
+	judged  *prometheus.Desc
 }
 
 func newFigures(p *Program) *figures {
@@ -33,12 +36,15 @@ func newFigures(p *Program) *figures {
 		lease:   desc("policy_lease_age_seconds", "Time since the policy of this node was last confirmed to be current."),
 		applied: desc("policy_applied", "Number of the newest policy change applied on this node."),
 		up:      desc("database_up", "Whether the database answered this collection."),
+		alarms:  desc("alarms", "Open alarms by rule and severity.", "rule", "severity"),
+		sent:    desc("alarm_deliveries", "Messages about alarms of the last 30 days, by state.", "state"),
+		judged:  desc("alarm_round_age_seconds", "Time since some node last judged the rules of alarms."),
 	}
 }
 
 // Describe says what Collect sends.
 func (f *figures) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{f.runs, f.fires, f.overdue, f.unseal, f.lease, f.applied, f.up} {
+	for _, d := range []*prometheus.Desc{f.runs, f.fires, f.overdue, f.unseal, f.lease, f.applied, f.up, f.alarms, f.sent, f.judged} {
 		ch <- d
 	}
 }
@@ -59,6 +65,15 @@ func (f *figures) Collect(ch chan<- prometheus.Metric) {
 	}
 	if age, err := f.p.sealer.Late(ctx); err == nil {
 		gauge(f.unseal, age.Seconds())
+	}
+	if n, err := f.p.Alarm.Figures(ctx); err == nil {
+		for _, a := range n.Open {
+			gauge(f.alarms, float64(a.Count), a.Rule, string(a.Severity))
+		}
+		for _, d := range n.Deliveries {
+			gauge(f.sent, float64(d.Count), string(d.State))
+		}
+		gauge(f.judged, n.Age.Seconds())
 	}
 	gauge(f.up, map[bool]float64{true: 1}[up])
 }

@@ -15,12 +15,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/shuqiao/shuqiao/alarm"
 	"github.com/shuqiao/shuqiao/api"
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/catalog/calendar"
+	"github.com/shuqiao/shuqiao/connectors"
 	"github.com/shuqiao/shuqiao/connectors/all"
 	"github.com/shuqiao/shuqiao/console"
 	"github.com/shuqiao/shuqiao/exchange"
@@ -58,6 +60,7 @@ type Parts struct {
 	Sharing  *sharing.Service
 	Exchange *exchange.Service
 	Pull     *pull.Service
+	Alarm    *alarm.Service
 	Exports  *pull.Exports
 	Log      *audit.Log
 }
@@ -215,7 +218,10 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	if p.Catalog, err = catalog.New(catalog.Options{DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Connectors: registry, Log: p.log}); err != nil {
+	if p.Catalog, err = catalog.New(catalog.Options{
+		DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Connectors: registry, Log: p.log,
+		Connect: connectors.Options{Dial: SourceDial(cfg.SourceNetworks)}, CheckHost: cfg.SourceNetworks.CheckHost,
+	}); err != nil {
 		return err
 	}
 	days, err := calendar.New()
@@ -258,10 +264,14 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	p.worker = exchange.NewWorker(exchange.WorkerOptions{
 		DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Catalog: p.Catalog, Store: p.store, Node: p.node, Slots: cfg.Workers, Log: p.log,
 	})
+	p.Alarm = alarm.New(alarm.Options{
+		DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Networks: cfg.NoticeNetworks, Zone: cfg.TimeZone, Version: p.opt.Version, Log: p.log,
+		Node: alarm.Node{ID: p.node.ID(), Dir: p.dir, Lapses: p.Follower.Lapses},
+	})
 	p.registry = prometheus.NewRegistry()
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newFigures(p))
 	p.console, err = console.New(console.Options{
-		Enforcer: p.Enforcer, Identity: p.Identity, Catalog: p.Catalog, Sharing: p.Sharing, Exchange: p.Exchange, Log: p.Parts.Log,
+		Enforcer: p.Enforcer, Identity: p.Identity, Catalog: p.Catalog, Sharing: p.Sharing, Exchange: p.Exchange, Alarm: p.Alarm, Log: p.Parts.Log,
 		Verify: func(ctx context.Context) (audit.Report, error) {
 			return audit.Verify(ctx, p.DB.Pool, audit.VerifyOptions{VerifierKeys: []string{verifierKey}})
 		},
@@ -272,7 +282,7 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	}
 	p.api, err = api.New(api.Options{
 		DB: p.DB, Enforcer: p.Enforcer, Identity: p.Identity, Catalog: p.Catalog, Sharing: p.Sharing, Exchange: p.Exchange,
-		Pull: p.Pull, Exports: p.Exports, Log: p.Parts.Log, Checks: p.checks(), Version: p.opt.Version, BodyLimit: cfg.BodyLimit, Logger: p.log,
+		Pull: p.Pull, Exports: p.Exports, Alarm: p.Alarm, Log: p.Parts.Log, Checks: p.checks(), Version: p.opt.Version, BodyLimit: cfg.BodyLimit, Logger: p.log,
 		Metrics: p.registry, Console: p.console,
 	})
 	return err

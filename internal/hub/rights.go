@@ -19,8 +19,8 @@ const (
 	appRole   = "shuqiao_app"
 )
 
-// appendOnly are the tables of evidence: rows are added and never changed.
-const appendOnly = "event, leaf, checkpoint, tree_hash"
+// appendOnly are the tables of evidence and of what decisions rested on: rows are added and never changed.
+const appendOnly = "event, leaf, checkpoint, tree_hash, grant_history, client_history, resource_history, user_history, policy_rule_history"
 
 // protect takes the right to change evidence from whoever owns its tables, as the migrations do. A superuser is not bound by
 // it.

@@ -55,7 +55,7 @@ func (p *Program) Run(ctx context.Context) error {
 	failed := make(chan error, 8)
 	follower := p.start("policy follower", p.Follower.Run, failed)
 	sealer := p.start("sealer", p.sealer.Run, failed)
-	var scheduler, worker, chores, exports, files, watchdog *part
+	var scheduler, worker, alarms, chores, exports, files, watchdog *part
 	var once sync.Once
 	var server *http.Server
 	stopAll := func() {
@@ -65,7 +65,7 @@ func (p *Program) Run(ctx context.Context) error {
 			p.Pull.Stop()
 			var ends sync.WaitGroup
 			ends.Go(func() { p.drain(server) })
-			for _, s := range []*part{files, watchdog, chores, exports, scheduler, worker} {
+			for _, s := range []*part{files, watchdog, alarms, chores, exports, scheduler, worker} {
 				ends.Go(func() { p.stop(s, partLimit) })
 			}
 			ends.Wait()
@@ -95,6 +95,7 @@ func (p *Program) Run(ctx context.Context) error {
 		scheduler = p.start("scheduler", p.scheduler.Run, failed)
 		worker = p.start("worker", p.worker.Run, failed)
 	}
+	alarms = p.start("alarms", p.Alarm.Run, failed)
 	chores = p.start("chores", p.chores, failed)
 	exports = p.start("exports", p.Exports.Run, failed)
 	listener := p.listener

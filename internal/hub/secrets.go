@@ -45,6 +45,10 @@ type Lost struct {
 	Sources []string // Names of the sources whose passwords must be entered again, as "department: source".
 	Grants  int      // Whose pseudonyms (_rid) are others from now on.
 	Rejects int64    // Refused rows that cannot be shown any more.
+	Factors int64    // People who must set up their second factor again.
+	Keys    int64    // Signing keys of clients, which are revoked.
+
+	Channels int64 // Channels of alarms, which are paused until somebody enters their secrets again.
 }
 
 // loseSecrets gives up what the lost master key sealed, so that a hub with a new one can be served: passwords of sources are
@@ -83,11 +87,29 @@ func loseSecrets(ctx context.Context, d *db.DB, keyring *secret.Keyring) (Lost, 
 		if err := tx.QueryRow(ctx, "SELECT count(*) FROM reject WHERE state = 'open'").Scan(&lost.Rejects); err != nil {
 			return fmt.Errorf("counting refused rows: %w", err)
 		}
+		tag, err := tx.Exec(ctx, "DELETE FROM second_factor")
+		if err != nil {
+			return fmt.Errorf("giving second factors up: %w", err)
+		}
+		lost.Factors = tag.RowsAffected()
+		tag, err = tx.Exec(ctx, "UPDATE client_key SET revoked_at = $1 WHERE kind = 'hmac' AND revoked_at IS NULL", tx.Now())
+		if err != nil {
+			return fmt.Errorf("revoking signing keys: %w", err)
+		}
+		lost.Keys = tag.RowsAffected()
+		tag, err = tx.Exec(ctx, "UPDATE alarm_channel SET sealed = NULL, state = 'paused', row_version = row_version + 1, updated_at = $1 WHERE sealed IS NOT NULL", tx.Now())
+		if err != nil {
+			return fmt.Errorf("giving the secrets of channels up: %w", err)
+		}
+		lost.Channels = tag.RowsAffected()
 		_, err = tx.Exec(ctx, "DELETE FROM hub_secret")
 		if err != nil {
 			return fmt.Errorf("giving the hub's own keys up: %w", err)
 		}
-		return record(ctx, tx, "secrets lost", map[string]any{"sources": len(lost.Sources), "grants": lost.Grants, "rejects": lost.Rejects})
+		return record(ctx, tx, "secrets lost", map[string]any{
+			"sources": len(lost.Sources), "grants": lost.Grants, "rejects": lost.Rejects, "second_factors": lost.Factors, "signing_keys": lost.Keys,
+			"alarm_channels": lost.Channels,
+		})
 	})
 	if err != nil {
 		return Lost{}, err

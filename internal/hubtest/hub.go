@@ -31,6 +31,9 @@ const FirstPassword = "First-Passw0rd"
 // Division is the division of every department that this package makes: Shaoxing.
 const Division = "330600"
 
+// LocalNetworks lets a hub reach this machine, too.
+const LocalNetworks = "default,127.0.0.0/8,::1,unix"
+
 // Hub is a running node.
 type Hub struct {
 	*hub.Program
@@ -135,6 +138,8 @@ func Config(t testing.TB, opt Options) config.Config {
 	flags := map[string]string{
 		"database-url": opt.DatabaseURL, "data-dir": t.TempDir(), "listen": "127.0.0.1:0", "node-takeover": opt.Takeover.String(),
 		"role": string(opt.Role), "second-factor": "off", "sign-in-rate": "100000",
+		// Sources and receivers of tests lie on this machine.
+		"source-networks": LocalNetworks, "notice-networks": LocalNetworks,
 	}
 	maps.Copy(flags, opt.Flags)
 	cfg, err := config.Load(config.Sources{Flags: flags})

@@ -75,6 +75,7 @@ func StartProcessIn(t testing.TB, environ []string, binary string, args ...strin
 	p.cmd = exec.Command(binary, args...)
 	p.cmd.Env = append(os.Environ(), environ...)
 	p.cmd.Stderr = p.err
+	p.cmd.Env = append(os.Environ(), "SHUQIAO_SOURCE_NETWORKS="+LocalNetworks, "SHUQIAO_NOTICE_NETWORKS="+LocalNetworks)
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatalf("making a pipe: %v", err)

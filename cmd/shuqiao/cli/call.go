@@ -86,7 +86,7 @@ func (c *Call) body(t *Terminal) (any, error) {
 		switch {
 		case in.query:
 		case in.secret:
-			password, err := password(t, v.String())
+			password, err := password(t, v.String(), "Password: ")
 			if err != nil {
 				return nil, err
 			}

@@ -81,6 +81,8 @@ var helps = map[string]string{
 	"from": "Not before, as 2026-01-31T00:00:00+08:00.", "to": "Before.", "password": "File with the password; it is asked for when not given.",
 	"negotiation": "What was negotiated with the consumer, with whom and when.", "filing-no": "Number of the filing with the authority.",
 	"filing-date": "Of the filing, YYYY-MM-DD.", "filing": "The filing after negotiation, where grants exist.", "kind": "Which kind.", "priority": "1 is served first, 9 last.",
+	"severity": "info, warning or critical.", "least-severity": "info, warning or critical.", "rule": "Key of a rule.", "until": "As 2026-01-31T00:00:00+08:00, at most 90 days on.",
+	"note": "What is being done about it.", "threshold": "In the unit of the rule.", "webhook": "Its address.", "secret": "File with the secret; it is asked for when not given.",
 	"by": "The head of the provider's sharing office.", "date": "YYYY-MM-DD.", "document": "Number or title of the document.",
 }
 
@@ -122,6 +124,7 @@ func (c Command) leaf(withShared bool) reflect.Type {
 var groupHelps = map[string]string{
 	"resource": "Directory entries.", "mount": "Where the rows of entries come from.", "source": "Connections to departments' systems.", "request": "Sharing requests.",
 	"grant": "Approved requests.", "task": "What the engine does.", "run": "Executions of tasks.", "schedule": "When tasks run by themselves.",
+	"alarm":      "What is wrong, and who hears of it.",
 	"department": "Departments.", "system": "Information systems.", "base-database": "Base and theme databases.", "client": "Consuming systems and their keys.",
 	"client key": "Keys of consuming systems.", "user": "Accounts.", "policy": "The rules.", "audit": "Evidence.",
 }

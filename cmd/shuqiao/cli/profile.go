@@ -119,6 +119,8 @@ type Login struct {
 	Username     string `arg:"" help:"Name of the account."`
 	Profile      string `help:"Name to keep it under." default:"${default_profile}" placeholder:"NAME"`
 	PasswordFile string `name:"password-file" help:"File with the password; - reads a line from standard input. It is asked for when not given." placeholder:"FILE"`
+	Code         string `help:"Code of the app, where the account has a second factor. It is asked for when not given." placeholder:"CODE"`
+	RecoveryCode string `name:"recovery-code" help:"Recovery code, where the app is lost." placeholder:"CODE"`
 }
 
 // Run signs in.
@@ -130,18 +132,65 @@ func (l *Login) Run(t *Terminal) error {
 	if err != nil {
 		return err
 	}
-	word, err := password(t, l.PasswordFile)
+	word, err := password(t, l.PasswordFile, "Password: ")
 	if err != nil {
 		return err
 	}
 	var s client.Session
-	if err := hub.Call(t.Ctx, post, "/sessions", map[string]string{"username": l.Username, "password": word}, &s); err != nil {
+	err = hub.Call(t.Ctx, post, "/sessions", map[string]string{"username": l.Username, "password": word}, &s)
+	var problem *client.Problem
+	if errors.As(err, &problem) && problem.Code == "second_factor_required" {
+		s, err = l.secondStep(t, hub, problem.Facts["challenge"])
+	}
+	if err != nil {
 		return err
 	}
 	if err := saveProfile(t, l.Profile, profile{URL: hub.Base, Username: l.Username, Token: s.Token, ExpiresAt: s.ExpiresAt}); err != nil {
 		return err
 	}
 	fmt.Fprintf(t.Out, "Signed in as %s until %s.\n", clean(l.Username), s.ExpiresAt.Local().Format(time.DateTime))
+	return nil
+}
+
+// secondStep answers a challenge with the code of the app or with a recovery code.
+func (l *Login) secondStep(t *Terminal, hub *client.Client, challenge string) (s client.Session, err error) {
+	if l.Code == "" && l.RecoveryCode == "" {
+		if l.Code, err = ask(t, "Code of the app: "); err != nil {
+			return s, err
+		}
+	}
+	err = hub.Call(t.Ctx, post, "/sessions/second-factor", map[string]string{
+		"challenge": challenge, "code": l.Code, "recovery_code": l.RecoveryCode,
+	}, &s)
+	return s, err
+}
+
+// Password changes the password of the account that is signed in.
+type Password struct {
+	Connection
+	Profile     string `help:"Whose password." default:"${default_profile}" placeholder:"NAME"`
+	PresentFile string `name:"present-file" help:"File with the present password; it is asked for when not given." placeholder:"FILE"`
+	NextFile    string `name:"next-file" help:"File with the new password; it is asked for when not given." placeholder:"FILE"`
+}
+
+// Run changes it. Other sessions of the account end.
+func (c *Password) Run(t *Terminal) error {
+	hub, err := shared{Connection: c.Connection, Profile: c.Profile}.signedIn(t)
+	if err != nil {
+		return err
+	}
+	present, err := password(t, c.PresentFile, "Present password: ")
+	if err != nil {
+		return err
+	}
+	next, err := password(t, c.NextFile, "New password: ")
+	if err != nil {
+		return err
+	}
+	if err := hub.ChangePassword(t.Ctx, present, next); err != nil {
+		return err
+	}
+	fmt.Fprintln(t.Out, "The password is changed.")
 	return nil
 }
 
@@ -175,13 +224,18 @@ func (l *Logout) Run(t *Terminal) error {
 }
 
 // password reads a password from a file, a line of standard input ("-"), or the terminal without showing it.
-func password(t *Terminal, file string) (string, error) {
+func password(t *Terminal, file, prompt string) (string, error) {
 	switch {
 	case file == "-":
 		return readLine(t.In)
 	case file != "":
 		return readSecret(file, "the password", "--password-file")
 	}
+	return ask(t, prompt)
+}
+
+// ask reads a line from the terminal without showing it.
+func ask(t *Terminal, prompt string) (string, error) {
 	terminal, ok := t.In.(*os.File)
 	if !ok {
 		return "", noTerminal()
@@ -198,13 +252,13 @@ func password(t *Terminal, file string) (string, error) {
 		return "", noTerminal()
 	}
 	defer func() { _ = unix.IoctlSetTermios(fd, unix.TCSETS, state) }() // There is nothing else to try.
-	fmt.Fprint(t.Err, "Password: ")
+	fmt.Fprint(t.Err, prompt)
 	defer fmt.Fprintln(t.Err)
 	return readLine(terminal)
 }
 
 func noTerminal() error {
-	return fault.New(fault.Invalid, "usage", "there is no terminal to ask for the password; use --password-file FILE, or - for standard input")
+	return fault.New(fault.Invalid, "usage", "there is no terminal to ask; use --password-file FILE, or - for standard input, and --code")
 }
 
 // readLine reads one line byte by byte, so that nothing behind it is taken.

@@ -33,6 +33,8 @@ const (
 	rejectColumns  = "id state held row_no key reasons"
 	compareColumns = "id equal fresh source_rows store_rows missing extra changed held rejected at"
 	historyColumns = "at step from to reason actor_id"
+	accessColumns  = "sees reason client department resource purpose state valid_to ways grant_id"
+	deputyColumns  = "id absent_id deputy_id starts_at ends_at ended_at"
 	mountColumns   = "id state version source_id object delete_rule note"
 )
 
@@ -40,11 +42,24 @@ const (
 func Commands() []Command {
 	return []Command{
 		{Path: "whoami", Method: get, Route: "/users/me", Help: "Say who is signed in."},
+		{Path: "me colleagues", Method: get, Route: "/me/colleagues", Help: "List the people of my department.", Columns: "id username display_name"},
+		{Path: "me session list", Method: get, Route: "/me/sessions", Help: "List my open sessions.", Columns: "id created_at expires_at last_seen_at address method second_factor current"},
+		{Path: "me session end", Method: del, Route: "/me/sessions/{id}", Help: "End one of my sessions."},
+		{Path: "me session end-all", Method: del, Route: "/me/sessions", Help: "Sign out everywhere."},
+		{Path: "me deputy list", Method: get, Route: "/me/deputies", Help: "List my absences, and whom I act for.", Columns: deputyColumns},
+		{Path: "me deputy add", Method: post, Route: "/me/deputies", Help: "Name who acts for me.", Body: "deputy:deputy_id! starts-at:starts_at ends-at:ends_at!", Once: true},
+		{Path: "me deputy end", Method: del, Route: "/me/deputies/{id}", Help: "End one of my absences."},
+		{Path: "me second-factor show", Method: get, Route: "/me/second-factor", Help: "Say what I have as second factor."},
+		{Path: "me second-factor begin", Method: post, Route: "/me/second-factor", Help: "Begin a second factor: type its secret into an app."},
+		{Path: "me second-factor confirm", Method: post, Route: "/me/second-factor/confirm", Help: "Confirm it by its first code; shows the recovery codes once.", Body: "code!"},
+		{Path: "me second-factor recovery-codes", Method: post, Route: "/me/second-factor/recovery-codes", Help: "Replace my recovery codes.", Body: "code!"},
+		{Path: "me second-factor remove", Method: post, Route: "/me/second-factor/remove", Help: "Remove my second factor.", Body: "code!"},
 		{Path: "todo", Method: get, Route: "/todo", Help: "Say what waits for me."},
 
 		{Path: "resource list", Method: get, Route: "/resources", Help: "Search the directory.", Query: "q base-database:base_database department:department_id share-type:share_type update-cycle:update_cycle state", Columns: "id code name department share_type grade state version items"},
 		{Path: "resource facets", Method: get, Route: "/resources/facets", Help: "Count entries by what a search can be narrowed with.", Query: "q base-database:base_database department:department_id share-type:share_type update-cycle:update_cycle state"},
 		{Path: "resource show", Method: get, Route: "/resources/{id}", Help: "Show one entry."},
+		{Path: "resource access", Method: get, Route: "/resources/{id}/access", Help: "Say who can see a resource or one of its items now, or could at a moment (--at), through which grant and rule.", Query: "item at refused", Columns: accessColumns},
 		{Path: "resource create", Method: post, Route: "/resources", Help: "Compile an entry, as a draft.", Query: "template", File: true, Once: true},
 		{Path: "resource edit", Method: put, Route: "/resources/{id}/draft", Help: "Replace what the draft states.", File: true},
 		{Path: "resource discard", Method: del, Route: "/resources/{id}/draft", Help: "Discard the draft."},
@@ -140,6 +155,21 @@ func Commands() []Command {
 		{Path: "schedule resume", Method: post, Route: "/schedules/{id}/resume", Help: "Resume, also a parked one."},
 		{Path: "schedule fires", Method: get, Route: "/schedules/{id}/fires", Help: "List what became of its due times.", Columns: "id due_from due_to due_count outcome reason run_id at"},
 
+		{Path: "alarm list", Method: get, Route: "/alarms", Help: "List what is wrong now; --state closed or all for what was.", Query: "state severity rule department:department_id", Columns: "id severity rule object_kind object_id department opened_at closed_at acknowledged_at silenced_until"},
+		{Path: "alarm show", Method: get, Route: "/alarms/{id}", Help: "Show one alarm."},
+		{Path: "alarm acknowledge", Method: post, Route: "/alarms/{id}/acknowledge", Help: "Say that somebody looks after it.", Body: "note"},
+		{Path: "alarm silence", Method: post, Route: "/alarms/{id}/silence", Help: "Hold messages back until a time.", Body: "until! reason!"},
+		{Path: "alarm unsilence", Method: post, Route: "/alarms/{id}/unsilence", Help: "Let it speak again."},
+		{Path: "alarm rules", Method: get, Route: "/alarm-rules", Help: "List what can be wrong, as it is judged.", Columns: "key severity threshold unit enabled en"},
+		{Path: "alarm rule-edit", Method: put, Route: "/alarm-rules/{key}", Help: "Change severity or threshold, or switch off by -f.", Body: "severity threshold#", File: true},
+		{Path: "alarm channels", Method: get, Route: "/alarm-channels", Help: "List where messages go.", Columns: "id name kind department least_severity rules state"},
+		{Path: "alarm channel-show", Method: get, Route: "/alarm-channels/{id}", Help: "Show one channel, without its secret."},
+		{Path: "alarm channel-create", Method: post, Route: "/alarm-channels", Help: "Send messages by webhook or mail.", Body: "name kind webhook:settings.url least-severity:least_severity secret?", File: true, Once: true},
+		{Path: "alarm channel-edit", Method: put, Route: "/alarm-channels/{id}", Help: "Replace what a channel is.", File: true},
+		{Path: "alarm channel-remove", Method: del, Route: "/alarm-channels/{id}", Help: "Remove a channel with its messages."},
+		{Path: "alarm channel-test", Method: post, Route: "/alarm-channels/{id}/test", Help: "Send a test message now."},
+		{Path: "alarm deliveries", Method: get, Route: "/alarm-channels/{id}/deliveries", Help: "List what became of a channel's messages.", Columns: "id event state attempts code next_at created_at ended_at"},
+
 		{Path: "department list", Method: get, Route: "/departments", Help: "List departments.", Query: "q division:division_code parent:parent_id", Columns: "id name uscc division_code level authority"},
 		{Path: "department show", Method: get, Route: "/departments/{id}", Help: "Show one department."},
 		{Path: "department create", Method: post, Route: "/departments", Help: "Register a department.", Body: "uscc name name-en:name_en division:division_code level parent:parent_id", File: true, Once: true},
@@ -156,19 +186,28 @@ func Commands() []Command {
 
 		{Path: "client list", Method: get, Route: "/clients", Help: "List consuming systems.", Query: "department:department_id state", Columns: "id name state department_id allowed_networks"},
 		{Path: "client show", Method: get, Route: "/clients/{id}", Help: "Show one consuming system."},
+		{Path: "client access", Method: get, Route: "/clients/{id}/access", Help: "Say what a system can see now, or could at a moment (--at), through which grant and rule.", Query: "at refused", Columns: accessColumns},
 		{Path: "client create", Method: post, Route: "/clients", Help: "Register a consuming system.", Body: "department:department_id! name! network:allowed_networks[]", Once: true},
-		{Path: "client edit", Method: put, Route: "/clients/{id}", Help: "Change name or networks.", Body: "name network:allowed_networks[]"},
+		{Path: "client edit", Method: put, Route: "/clients/{id}", Help: "Change name, networks or certificates.", Body: "name network:allowed_networks[] certificate:certificates[]"},
 		{Path: "client disable", Method: post, Route: "/clients/{id}/disable", Help: "Refuse all keys of a system."},
 		{Path: "client enable", Method: post, Route: "/clients/{id}/enable", Help: "Accept its keys again."},
 		{Path: "client key list", Method: get, Route: "/clients/{id}/keys", Help: "List keys, without secrets.", Columns: "key_id created_at expires_at revoked_at last_used_at"},
-		{Path: "client key add", Method: post, Route: "/clients/{id}/keys", Help: "Issue a key; its secret is shown once.", Body: "expires-at:expires_at"},
+		{Path: "client key add", Method: post, Route: "/clients/{id}/keys", Help: "Issue a key; its secret is shown once, and the key it replaces ends after the overlap.", Body: "kind expires-at:expires_at overlap-hours:overlap_hours#"},
+		{Path: "client key expiring", Method: get, Route: "/keys", Help: "List live keys by their end.", Query: "within:expiring_within department:department_id", Columns: "key_id client_name department_id expires_at last_used_at"},
 		{Path: "client key revoke", Method: del, Route: "/clients/{id}/keys/{key}", Help: "Revoke a key for good."},
 
-		{Path: "user list", Method: get, Route: "/users", Help: "List accounts.", Query: "department:department_id role state", Columns: "id username display_name roles state department_id"},
+		{Path: "user list", Method: get, Route: "/users", Help: "List accounts.", Query: "department:department_id role state dormant-days:dormant_days", Columns: "id username display_name roles state department_id"},
 		{Path: "user show", Method: get, Route: "/users/{id}", Help: "Show one account."},
 		{Path: "user create", Method: post, Route: "/users", Help: "Create an account; its password is asked for or read from --password-file.", Body: "username! display-name:display_name! department:department_id! role:roles[] password?", Once: true},
 		{Path: "user roles", Method: put, Route: "/users/{id}/roles", Help: "Set the roles of an account; none takes all away.", Body: "role:roles[]"},
-		{Path: "user disable", Method: post, Route: "/users/{id}/disable", Help: "Close an account and end its sessions."},
+		{Path: "user disable", Method: post, Route: "/users/{id}/disable", Help: "Close an account, end its sessions and hand its open work over.", Body: "hand-over-to:hand_over_to"},
+		{Path: "user handed-over", Method: get, Route: "/users/{id}/handed-over", Help: "List what a leaver had in hand.", Columns: "kind id title to"},
+		{Path: "user unlock", Method: post, Route: "/users/{id}/unlock", Help: "End the lock that failed sign-ins brought."},
+		{Path: "user password", Method: put, Route: "/users/{id}/password", Help: "Set a first password, which the person must change; it is asked for or read from --password-file.", Body: "password?"},
+		{Path: "user reset-second-factor", Method: post, Route: "/users/{id}/reset-second-factor", Help: "Take a lost second factor away."},
+		{Path: "user deputy list", Method: get, Route: "/users/{id}/deputies", Help: "List a person's absences, and whom they act for.", Columns: deputyColumns},
+		{Path: "user deputy add", Method: post, Route: "/users/{id}/deputies", Help: "Name who acts for a person.", Body: "deputy:deputy_id! starts-at:starts_at ends-at:ends_at!", Once: true},
+		{Path: "user deputy end", Method: del, Route: "/users/{id}/deputies/{deputy}", Help: "End an absence."},
 		{Path: "user enable", Method: post, Route: "/users/{id}/enable", Help: "Open a closed account."},
 
 		{Path: "policy rules", Method: get, Route: "/policy/rules", Help: "List the rules in force.", Columns: "id role action share_type grade state granted effect note"},
