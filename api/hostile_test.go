@@ -387,11 +387,27 @@ func TestHostileInputToEveryOperation(t *testing.T) {
 				}
 			}
 			for _, header := range [][2]string{
-				{"If-Match", mark}, {"If-Match", `"9223372036854775808"`}, {"Idempotency-Key", strings.Repeat(mark, 100)}, {"Accept", mark + "/*;q=1e9"},
-				{"Content-Type", "text/" + strings.ToLower(mark)}, {"Content-Encoding", "gzip"}, {"X-Purpose", mark}, {"X-Case-Number", mark}, {"X-Grant", mark},
-				{"X-Grant", unknownID}, {"Range", "bytes=" + mark + "-,,-99999999999999999999"}, {"If-Range", mark}, {"X-Request-Id", mark + ` "`},
-				{"X-Forwarded-For", mark}, {"Forwarded", `for="` + mark}, {"X-HTTP-Method-Override", "DELETE"},
+				{"If-Match", mark},
+				{"If-Match", `"9223372036854775808"`},
+				{"Idempotency-Key", strings.Repeat(mark, 100)},
+				{"Accept", mark + "/*;q=1e9"},
+				{"Content-Type", "text/" + strings.ToLower(mark)},
+				{"Content-Encoding", "gzip"},
+				{"X-Purpose", mark},
+				{"X-Case-Number", mark},
+				{"X-Grant", mark},
+				{"X-Grant", unknownID},
+				{"Range", "bytes=" + mark + "-,,-99999999999999999999"},
+				{"If-Range", mark},
+				{"X-Request-Id", mark + ` "`},
+				{"X-Forwarded-For", mark},
+				{"Forwarded", `for="` + mark},
+				{"X-HTTP-Method-Override", "DELETE"},
 			} {
+				ofData := strings.HasPrefix(header[0], "X-Purpose") || header[0] == "X-Case-Number" || header[0] == "X-Grant" || strings.Contains(header[0], "Range")
+				if ofData && op.Access != api.ByClient && op.Access != api.Parties {
+					continue
+				}
 				try(op, role, path, "", bodies[0], header[0], header[1])
 			}
 		}
