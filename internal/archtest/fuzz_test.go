@@ -34,6 +34,7 @@ var parsers = [][3]string{
 	{"internal/backup", "archives", "FuzzArchive"},
 	{"internal/config", "settings, database URLs among them", "FuzzSettings"},
 	{"internal/edge", "X-Forwarded-For and Forwarded", "FuzzOrigin"},
+	{"internal/netguard", "networks that may be reached", "FuzzParse"},
 	{"internal/secret", "password hashes", "FuzzPasswordHash"},
 	{"internal/secret", "lines of a key file", "FuzzKeyLine"},
 	{"sharing/filter", "row filters", "FuzzParse"},
