@@ -26,6 +26,7 @@ import (
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/exchange"
 	"github.com/shuqiao/shuqiao/exchange/pull"
+	"github.com/shuqiao/shuqiao/exchange/retention"
 	"github.com/shuqiao/shuqiao/internal/db"
 	"github.com/shuqiao/shuqiao/internal/fault"
 	"github.com/shuqiao/shuqiao/sharing"
@@ -43,7 +44,9 @@ type Options struct {
 	Alarm    *alarm.Service
 	Exports  *pull.Exports
 	Log      *audit.Log
-	Checks   []Check // What /readyz asks, in this order.
+
+	Retention *retention.Service
+	Checks    []Check // What /readyz asks, in this order.
 
 	Version   string               // Of the program, for the OpenAPI document; "" means "dev".
 	BodyLimit int64                // Bytes; 0 means 1 MiB.
@@ -125,6 +128,7 @@ func New(opt Options) (*API, error) {
 		{"data", a.describeRoutes},
 		{"audit", a.auditRoutes},
 		{"policy", a.policyRoutes},
+		{"retention", a.retentionRoutes},
 		{"operations", a.operationRoutes},
 	} {
 		a.tag = group.tag

@@ -19,9 +19,6 @@ import (
 
 const idempotencyHeader = "Idempotency-Key"
 
-// keepAnswers is how long a repeated write finds its first answer.
-const keepAnswers = 24 * time.Hour
-
 // pending is the status of a key whose write has committed and whose answer is not stored yet.
 const pending = 0
 
@@ -132,15 +129,6 @@ func (a *API) storeAnswer(ctx context.Context, p authz.Principal, key string, ke
 	if err != nil {
 		a.log.ErrorContext(ctx, "an answer could not be kept for repetition", "request_id", requestIDOf(ctx), "error", err)
 	}
-}
-
-// ForgetAnswers removes answers that are older than a day. Call it now and then, on any node.
-func (a *API) ForgetAnswers(ctx context.Context) error {
-	_, err := a.opt.DB.Pool.Exec(ctx, `DELETE FROM idempotency WHERE created_at < clock_timestamp() - $1::interval`, keepAnswers)
-	if err != nil {
-		return fmt.Errorf("removing old idempotency keys: %w", err)
-	}
-	return nil
 }
 
 // keptAnswer holds an answer back until it is stored.

@@ -15,6 +15,7 @@ import (
 	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/exchange"
+	"github.com/shuqiao/shuqiao/exchange/retention"
 	"github.com/shuqiao/shuqiao/sharing"
 )
 
@@ -61,6 +62,7 @@ func TestClientKnowsEveryField(t *testing.T) {
 		{client.TaskSettings{}, exchange.Settings{}},
 		{client.MountDeletes{}, catalog.MountDeletes{}},
 		{client.Task{}, exchange.Task{}},
+		{client.RetentionLine{}, retention.Line{}},
 		{client.NewSchedule{}, exchange.NewSchedule{}},
 		{client.Schedule{}, exchange.Schedule{}},
 		{client.Fire{}, exchange.Fire{}},

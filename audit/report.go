@@ -65,6 +65,7 @@ type Report struct {
 	Leaves      int64     `json:"leaves"`      // Sealed events.
 	Pending     int64     `json:"pending"`     // Events that wait to be sealed.
 	Usage       int64     `json:"usage"`       // Usage records, from VerifyOptions.UsageSince on.
+	Purged      int64     `json:"purged"`      // Usage records that were removed after their period, as their events say.
 	Checkpoints int64     `json:"checkpoints"` // Signed checkpoints compared, published ones included.
 	Signatures  bool      `json:"signatures"`  // Whether signatures were checked: a verifier key was given.
 	Root        tlog.Hash `json:"root"`        // Recomputed from the bodies. It means something only when OK.

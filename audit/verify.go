@@ -20,7 +20,8 @@ type VerifyOptions struct {
 	VerifierKeys []string
 	// Published are checkpoints that were kept outside the hub. They show a log rewritten as a whole.
 	Published []string
-	// UsageSince leaves out the usage records of older events: their partitions may have been dropped after retention.
+	// UsageSince leaves out the usage records of older events. Records that the hub removed after their period need no such
+	// bound: the event that says so is gone by.
 	UsageSince time.Time
 	// MaxProblems bounds the list of problems; 0 means 1000.
 	MaxProblems int
@@ -64,6 +65,7 @@ type verification struct {
 	gap         bool // Leaves from gapFrom to before the current one are missing.
 	checkpoints checkpointCheck
 	usage       []usageClaim // Of the current window.
+	removed     []*purge     // Usage records that were removed after their period.
 }
 
 func (v *verification) run(ctx context.Context) error {
@@ -71,7 +73,7 @@ func (v *verification) run(ctx context.Context) error {
 		Scan(&v.report.Events, &v.report.Leaves, &v.report.Pending, &v.report.Usage); err != nil {
 		return fmt.Errorf("counting: %w", err)
 	}
-	for _, step := range []func(context.Context) error{v.leaves, v.checkpointsBeyond, v.pending, v.unsealed, v.unevidenced} {
+	for _, step := range []func(context.Context) error{v.purges, v.leaves, v.checkpointsBeyond, v.pending, v.unsealed, v.unevidenced, v.purgedWhole} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -167,7 +169,7 @@ func (v *verification) columns(r *record) []string {
 	if err := json.Unmarshal(r.body, &b); err != nil {
 		return []string{"body"}
 	}
-	if claim, ok := newUsageClaim(&b); ok && !b.At.Before(v.opt.UsageSince) {
+	if claim, ok := newUsageClaim(&b); ok && !v.gone(&claim) && !b.At.Before(v.opt.UsageSince) {
 		v.usage = append(v.usage, claim)
 	}
 	return r.differing(&b)

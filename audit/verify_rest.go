@@ -188,7 +188,14 @@ func (v *verification) usageSingles(ctx context.Context, claims []usageClaim) er
 		return err
 	}
 	for i := range claims {
-		if !found[claims[i].object] {
+		if found[claims[i].object] {
+			continue
+		}
+		removed, err := v.openedBefore(ctx, claims[i].object)
+		if err != nil {
+			return err
+		}
+		if !removed {
 			v.add(claims[i].problem(UsageMissing, "usage record %s does not exist", claims[i].object))
 		}
 	}

@@ -91,6 +91,8 @@ const (
 	AlarmHandle       Action = "alarm.handle"        // Acknowledge and silence.
 	AlarmConfigure    Action = "alarm.configure"     // Severities and thresholds of the rules, for all.
 	AlarmChannelWrite Action = "alarm_channel.write" // Where messages go.
+
+	RetentionRead Action = "retention.read" // How long things are kept, and what was removed.
 )
 
 // scopeRule says whose objects a departmental role may act on.
@@ -182,6 +184,7 @@ var actions = []struct {
 	{AlarmHandle, ownDepartment},
 	{AlarmConfigure, anyDepartment},
 	{AlarmChannelWrite, ownDepartment},
+	{RetentionRead, anyDepartment},
 }
 
 // Actions returns every action once, in the order of the golden matrix.

@@ -14,6 +14,7 @@ import (
 	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/exchange"
+	"github.com/shuqiao/shuqiao/exchange/retention"
 	"github.com/shuqiao/shuqiao/internal/edge"
 	"github.com/shuqiao/shuqiao/sharing"
 )
@@ -30,6 +31,8 @@ type Options struct {
 	Exchange *exchange.Service
 	Alarm    *alarm.Service
 	Log      *audit.Log
+
+	Retention *retention.Service
 	// Verify verifies the whole log, as "shuqiao audit verify" does.
 	Verify func(context.Context) (audit.Report, error)
 	// Address is where a request comes from. nil means the caller's address, behind trusted proxies too.
@@ -149,6 +152,7 @@ func (c *console) routes() {
 	m.Handle("POST /ui/alarms/{id}/{act}", c.page(c.actOnAlarm))
 
 	m.Handle("GET /ui/audit", c.page(c.showAudit))
+	m.Handle("GET /ui/retention", c.page(c.showRetention))
 	m.Handle("GET /ui/audit/{id}", c.page(c.showEvent))
 	m.Handle("POST /ui/audit/verify", c.page(c.verifyLog))
 	m.Handle("/ui/", c.page(func(*visit) error { return notFound() }))

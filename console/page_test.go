@@ -10,6 +10,7 @@ import (
 
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/internal/db"
+	"github.com/shuqiao/shuqiao/internal/retain"
 	"github.com/shuqiao/shuqiao/sharing"
 )
 
@@ -38,7 +39,7 @@ func TestConsole(t *testing.T) {
 
 func testWithoutSession(t *testing.T, h *hub) {
 	b := h.anybody(t)
-	for _, path := range []string{"/", "/ui", "/ui/", "/ui/resources", "/ui/todo", "/ui/audit", "/ui/nothing", "/ui/grants/" + h.task.ID.String()} {
+	for _, path := range []string{"/", "/ui", "/ui/", "/ui/resources", "/ui/todo", "/ui/audit", "/ui/retention", "/ui/nothing", "/ui/grants/" + h.task.ID.String()} {
 		if status, page := b.get(path); status != http.StatusOK || !strings.Contains(page, `id="sign-in"`) {
 			t.Errorf("%s: got %d without the sign-in form", path, status)
 		}
@@ -381,6 +382,7 @@ func testForbidden(t *testing.T, h *hub) {
 		want      int
 	}{
 		{"social_operator", "/ui/audit", http.StatusForbidden},
+		{"social_operator", "/ui/retention", http.StatusForbidden},
 		{"auditor", "/ui/tasks", http.StatusForbidden},
 		{"system_admin", "/ui/grants", http.StatusForbidden},
 		{"social_admin", "/ui/resources/" + h.population.ID.String() + "/access", http.StatusForbidden},
@@ -396,6 +398,9 @@ func testForbidden(t *testing.T, h *hub) {
 	}
 	if _, page := h.as(t, "auditor").get("/ui/resources/" + h.withheld.ID.String()); !strings.Contains(page, "示例政〔2026〕1号") {
 		t.Error("a withheld entry does not state the decision")
+	}
+	if _, page := h.as(t, "auditor").get("/ui/retention"); strings.Count(page, "<tr>") != 1+len(retain.Rules()) || !strings.Contains(page, "1096") {
+		t.Error("the page of periods does not show every kind")
 	}
 	status, page := h.as(t, "auditor").post("/ui/audit/verify")
 	if status != http.StatusOK || !strings.Contains(page, `id="report"`) || !strings.Contains(page, "alert-success") {

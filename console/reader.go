@@ -89,6 +89,9 @@ func (v *visit) nav() []navItem {
 	if v.may(authz.AuditRead, v.own("event")) {
 		items = append(items, navItem{Key: "nav.audit", Href: prefix + "/audit", Icon: "shield-check"})
 	}
+	if v.may(authz.RetentionRead, v.own("retention")) {
+		items = append(items, navItem{Key: "nav.retention", Href: prefix + "/retention", Icon: "file-text"})
+	}
 	for i := range items {
 		path := v.r.URL.Path
 		items[i].Active = path == items[i].Href || strings.HasPrefix(path, items[i].Href+"/") ||

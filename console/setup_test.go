@@ -27,6 +27,7 @@ import (
 	"github.com/shuqiao/shuqiao/connectors/all"
 	"github.com/shuqiao/shuqiao/console"
 	"github.com/shuqiao/shuqiao/exchange"
+	"github.com/shuqiao/shuqiao/exchange/retention"
 	"github.com/shuqiao/shuqiao/exchange/store"
 	"github.com/shuqiao/shuqiao/internal/db"
 	"github.com/shuqiao/shuqiao/internal/pgtest"
@@ -102,7 +103,8 @@ func setup(t testing.TB) *hub {
 
 	pages, err := console.New(console.Options{
 		Enforcer: h.enforcer, Identity: h.identity, Catalog: h.catalog, Sharing: h.sharing, Exchange: h.exchange, Alarm: h.alarm,
-		Log: audit.NewLog(h.db),
+		Log:       audit.NewLog(h.db),
+		Retention: retention.New(retention.Options{DB: h.db, Enforcer: h.enforcer, Store: rows, Sharing: h.sharing, Log: log}),
 		Verify: func(ctx context.Context) (audit.Report, error) {
 			return audit.Verify(ctx, h.db.Pool, audit.VerifyOptions{})
 		},

@@ -89,3 +89,20 @@ func makeHistoryPartition(ctx context.Context, tx *db.Tx, from time.Time) error 
 	}
 	return nil
 }
+
+// RunMonths returns the months (UTC, by their first moment, oldest first) of finished runs that are wholly older than keep.
+func RunMonths(ctx context.Context, d *db.DB, keep time.Duration) ([]time.Time, error) {
+	return db.OldMonths(ctx, d, "run_history", "finished_at", keep)
+}
+
+// DropRunsTx removes the finished runs of a month, whose period must be over, and returns how many there were.
+func DropRunsTx(ctx context.Context, tx *db.Tx, month time.Time) (removed int64, err error) {
+	// Making and dropping partitions at once would deadlock on the table that holds them.
+	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(historyLock)); err != nil {
+		return 0, fmt.Errorf("waiting for other partitions of runs: %w", err)
+	}
+	if err := tx.QueryRow(ctx, "SELECT drop_month('run_history', $1::date)", month.Format(time.DateOnly)).Scan(&removed); err != nil {
+		return 0, fmt.Errorf("removing runs of %s: %w", month.Format("2006-01"), err)
+	}
+	return removed, nil
+}

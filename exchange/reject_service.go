@@ -96,6 +96,9 @@ func (s *Service) RejectedRow(ctx context.Context, p authz.Principal, id uuid.UU
 		if err := tx.QueryRow(ctx, "SELECT sealed_row FROM reject WHERE id = $1", id).Scan(&sealed); err != nil {
 			return fmt.Errorf("reading a sealed row: %w", err)
 		}
+		if sealed == nil {
+			return fault.New(fault.Gone, "row_removed", "this row was corrected long ago and is not kept any more; see the row at the source")
+		}
 		row, err := s.keyring.Open(sealReject, sealed, []byte(j.ResourceID.String()))
 		if err != nil {
 			return fault.New(fault.Gone, "row_unreadable", "this row was sealed with a key that the hub no longer has; see the row at the source").Wrap(err)

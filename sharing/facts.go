@@ -34,7 +34,7 @@ type facts struct {
 // pair is a client and a resource.
 type pair struct{ client, resource uuid.UUID }
 
-// held is a grant with its opened key.
+// held is a grant with its opened key, nil where that was erased.
 type held struct {
 	grant  *Grant
 	ridKey []byte
@@ -143,9 +143,11 @@ func (f *facts) held(ctx context.Context, p pair) ([]held, error) {
 				return err
 			}
 			g := row.grant()
-			key, err := f.keyring.Open(ridPurpose, sealed, g.ID[:])
-			if err != nil {
-				return fmt.Errorf("opening the key of grant %s: %w", g.ID, err)
+			var key []byte
+			if sealed != nil { // The key of a grant that is over may be erased; nothing is decided by it any more.
+				if key, err = f.keyring.Open(ridPurpose, sealed, g.ID[:]); err != nil {
+					return fmt.Errorf("opening the key of grant %s: %w", g.ID, err)
+				}
 			}
 			out = append(out, held{&g, key})
 			return nil

@@ -16,6 +16,7 @@ const (
 	GrantResume    GrantStep = "resume"
 	GrantTerminate GrantStep = "terminate"
 	GrantExpire    GrantStep = "expire"
+	GrantRevoke    GrantStep = "revoke" // By the hub: the resource was revoked.
 )
 
 // GrantMove is one allowed change of a grant's state. The side of the actor is the provider's or the authority's, except
@@ -38,6 +39,9 @@ var grantMoves = []GrantMove{
 	{GrantPendingDelivery, GrantExpire, GrantExpired, authz.GrantExpire, false},
 	{GrantActive, GrantExpire, GrantExpired, authz.GrantExpire, false},
 	{GrantSuspended, GrantExpire, GrantExpired, authz.GrantExpire, false},
+	{GrantPendingDelivery, GrantRevoke, GrantTerminated, authz.GrantExpire, false},
+	{GrantActive, GrantRevoke, GrantTerminated, authz.GrantExpire, false},
+	{GrantSuspended, GrantRevoke, GrantTerminated, authz.GrantExpire, false},
 }
 
 // GrantMoves returns the table of a grant's moves, for pages and documentation.
@@ -52,7 +56,7 @@ func GrantStates() []GrantState {
 
 // GrantSteps returns every step of the table once.
 func GrantSteps() []GrantStep {
-	return []GrantStep{GrantSuspend, GrantResume, GrantTerminate, GrantExpire}
+	return []GrantStep{GrantSuspend, GrantResume, GrantTerminate, GrantExpire, GrantRevoke}
 }
 
 // findGrantMove returns the move of a step from a state, or the Conflict fault "illegal_move" with the steps possible now.
@@ -65,7 +69,7 @@ func findGrantMove(from GrantState, step GrantStep) (GrantMove, error) {
 		if m.Step == step {
 			return m, nil
 		}
-		if m.Step != GrantExpire {
+		if m.Who != authz.GrantExpire {
 			allowed = append(allowed, string(m.Step))
 		}
 	}

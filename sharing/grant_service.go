@@ -216,40 +216,8 @@ const expireBatch = 100
 // ExpireDue moves grants whose period is over to expired and returns how many. It is bookkeeping: every decision judges
 // the period by itself. Several nodes may sweep at once.
 func (s *Service) ExpireDue(ctx context.Context) (int, error) {
-	p := authz.Hub("expiry")
-	if _, err := s.enforcer.Check(ctx, p, authz.GrantExpire, authz.Target{Kind: "grant"}); err != nil {
-		return 0, err
-	}
-	total := 0
-	for {
-		moved := 0
-		err := s.db.InTx(ctx, func(tx *db.Tx) error {
-			due, err := loadGrantRows(ctx, tx, `
-				SELECT * FROM sharing_grant
-				WHERE state IN ('active', 'suspended', 'pending_delivery') AND valid_to <= $1
-				ORDER BY valid_to LIMIT $2 FOR UPDATE SKIP LOCKED`, tx.Now(), expireBatch)
-			if err != nil {
-				return err
-			}
-			for _, row := range due {
-				g := row.grant()
-				m, err := findGrantMove(g.State, GrantExpire)
-				if err != nil {
-					return err
-				}
-				if err := s.shiftGrant(ctx, tx, p, &g, m, HubSide, "", nil); err != nil {
-					return err
-				}
-			}
-			moved = len(due)
-			return nil
-		})
-		if err != nil {
-			return total, err
-		}
-		total += moved
-		if moved < expireBatch {
-			return total, nil
-		}
-	}
+	return s.endAll(ctx, authz.Hub("expiry"), GrantExpire, `
+		SELECT * FROM sharing_grant
+		WHERE state IN ('active', 'suspended', 'pending_delivery') AND valid_to <= $1
+		ORDER BY valid_to LIMIT $2 FOR UPDATE SKIP LOCKED`)
 }

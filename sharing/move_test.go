@@ -134,6 +134,10 @@ func TestGrantMoves(t *testing.T) {
 				_, err = c.svc.TerminateGrant(t.Context(), c.policeAdmin, g.ID, 0, "不再需要", filing)
 			case sharing.GrantExpire:
 				moved, err = c.svc.ExpireDue(t.Context())
+			case sharing.GrantRevoke:
+				c.exec(t, c.db, "UPDATE resource SET state = 'revoked' WHERE id = $1", g.ResourceID)
+				moved, err = c.svc.EndRevoked(t.Context())
+				c.exec(t, c.db, "UPDATE resource SET state = 'published' WHERE id = $1", g.ResourceID)
 			}
 			want := string(from)
 			legal := false
@@ -143,9 +147,9 @@ func TestGrantMoves(t *testing.T) {
 				}
 			}
 			switch {
-			case step == sharing.GrantExpire:
+			case step == sharing.GrantExpire || step == sharing.GrantRevoke:
 				if err != nil || (moved == 1) != legal {
-					t.Errorf("expire from %s: got %d moved, %v", from, moved, err)
+					t.Errorf("%s from %s: got %d moved, %v", step, from, moved, err)
 				}
 			case legal && err != nil:
 				t.Errorf("%s from %s: %v", step, from, err)

@@ -273,3 +273,8 @@ func (c *Client) NewestCheckpoint(ctx context.Context) (Checkpoint, error) {
 func (c *Client) ProofOf(ctx context.Context, leaf int64) (Proof, error) {
 	return fetch[Proof](ctx, c, http.MethodGet, "/audit/proof/"+strconv.FormatInt(leaf, 10), nil)
 }
+
+// Retention lists how long what is kept, and what was removed.
+func (c *Client) Retention(ctx context.Context) ([]RetentionLine, error) {
+	return All[RetentionLine](ctx, c, "/retention")
+}

@@ -30,3 +30,21 @@ type Object struct {
 	Kind string `json:"kind"`
 	ID   string `json:"id,omitempty"`
 }
+
+// RetentionLine says how long one kind of thing is kept, and what became of what was older.
+type RetentionLine struct {
+	Kind        string     `json:"kind"`
+	What        string     `json:"what"`
+	Since       string     `json:"since"` // From when the days count.
+	How         string     `json:"how"`   // How it is removed.
+	Days        int        `json:"days"`  // 0: as soon as nobody needs it.
+	Least       int        `json:"least"`
+	Basis       string     `json:"basis"` // order_809_29, cybersecurity_law or own.
+	Months      bool       `json:"months"`
+	OldestKept  *time.Time `json:"oldest_kept"`
+	LastRunAt   *time.Time `json:"last_run_at"`
+	LastRemoved int64      `json:"last_removed"`
+	RemovedAt   *time.Time `json:"removed_at"`
+	Total       int64      `json:"total"`
+	Error       string     `json:"error"`
+}

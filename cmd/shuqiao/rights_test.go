@@ -68,6 +68,17 @@ func TestHubOwnsNoTables(t *testing.T) {
 			t.Errorf("%s: %v, want permission denied", statement, err)
 		}
 	}
+	// Months whose period is over are dropped although the hub owns none of the tables.
+	if _, err := pgtest.Conn(t, asOwner).Exec(t.Context(), "CREATE TABLE usage_202001 PARTITION OF usage FOR VALUES FROM ('2020-01-01Z') TO ('2020-02-01Z')"); err != nil {
+		t.Fatal(err)
+	}
+	var left bool
+	if err := h.Retention.Round(t.Context()); err != nil {
+		t.Errorf("removing what is due: %v", err)
+	}
+	if err := h.DB.Pool.QueryRow(t.Context(), "SELECT to_regclass('usage_202001') IS NOT NULL").Scan(&left); err != nil || left {
+		t.Errorf("a month of usage records whose period is over is there: %v, %v", left, err)
+	}
 	if err := h.Stop(); err != nil {
 		t.Fatal(err)
 	}

@@ -31,6 +31,7 @@ type serveCommand struct {
 	SourceNetworks string `name:"source-networks" help:"Where sources may lie: default, unix, networks, addresses, host names." placeholder:"LIST"`
 	NoticeNetworks string `name:"notice-networks" help:"Where webhooks and mail servers of alarms may lie." placeholder:"LIST"`
 	serveFlagsOfPeople
+	serveFlagsOfRetention
 }
 
 // given returns the flags that were given, by their names in the table of options.
@@ -47,6 +48,7 @@ func (c *serveCommand) given() map[string]string {
 		flags[key] = value
 	}
 	maps.Copy(flags, c.people())
+	maps.Copy(flags, c.retention())
 	return flags
 }
 

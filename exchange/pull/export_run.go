@@ -318,10 +318,10 @@ func (x *Exports) Destroy(ctx context.Context) error {
 	rows, err := x.db.Pool.Query(ctx, `
 		SELECT e.id, CASE
 			WHEN e.expires_at <= clock_timestamp() THEN $1
-			WHEN g.state IN ('terminated', 'expired') OR g.valid_to <= clock_timestamp() THEN $2
+			WHEN g.state IN ('terminated', 'expired', 'disposing', 'closed') OR g.valid_to <= clock_timestamp() THEN $2
 			ELSE $3 END
 		FROM export e JOIN sharing_grant g ON g.id = e.grant_id
-		WHERE e.state IN ('queued', 'running', 'ready') AND (e.expires_at <= clock_timestamp() OR g.state IN ('terminated', 'expired')
+		WHERE e.state IN ('queued', 'running', 'ready') AND (e.expires_at <= clock_timestamp() OR g.state IN ('terminated', 'expired', 'disposing', 'closed')
 			OR g.valid_to <= clock_timestamp() OR g.terms_version <> e.terms_version)
 		LIMIT 100`, goneExpired, goneGrant, goneTerms)
 	if err != nil {

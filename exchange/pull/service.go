@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -24,7 +25,7 @@ type Options struct {
 	Store    *store.Store
 	Sharing  *sharing.Service
 	Recorder *audit.Recorder
-	Follower *authz.Follower // Whose lease streams live by.
+	Follower *authz.Follower // Whose lease streams live by. It must not run yet: the service subscribes to it.
 	Keyring  *secret.Keyring // Seals cursors.
 	// SubjectKey makes the tokens by which evidence knows the keys that were asked for. It must be the same on all nodes
 	// and outlive rotations of the key ring, so it is random bytes that are stored sealed. At least 16 bytes.
@@ -62,11 +63,30 @@ func New(opt Options) (*Service, error) {
 	if opt.Nodes == nil {
 		opt.Nodes = func() int { return 1 }
 	}
-	return &Service{
+	s := &Service{
 		store: opt.Store, sharing: opt.Sharing, recorder: opt.Recorder, follower: opt.Follower, keyring: opt.Keyring,
 		subjectKey: opt.SubjectKey, clock: opt.Clock, rates: newRates(opt.Nodes, opt.Clock), oracle: newOracle(opt.Clock),
 		compiled: map[termsKey]*terms{}, stopping: make(chan struct{}),
-	}, nil
+	}
+	s.follower.Subscribe(s.forget)
+	return s, nil
+}
+
+// forget drops the compiled terms of grants that changed. Newer ones are compiled under another key all the same; what is dropped here
+// is the grant's key of _rid, which must not outlive the grant in memory.
+func (s *Service) forget(entries []authz.Entry) error {
+	changed := map[uuid.UUID]bool{}
+	all := false
+	for _, e := range entries {
+		if id, ok := e.UUID(); ok && e.Kind == authz.KindGrant {
+			changed[id] = true
+		}
+		all = all || e.Kind == authz.KindAll
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.compiled, func(key termsKey, _ *terms) bool { return all || changed[key.grant] })
+	return nil
 }
 
 // Stop ends streams, which may last for hours, because the node stops: those under way close with the error line

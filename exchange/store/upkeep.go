@@ -13,7 +13,7 @@ import (
 )
 
 // purgeRows is how many log rows one transaction of a purge removes: the head is locked that long.
-const purgeRows = 50_000
+const purgeRows = 10_000
 
 // Sweep removes what runs staged that are over or unknown: staging tables, detached row tables, checkpoints and staged
 // rejects. A process that died between the end of a run and its tidying leaves them. It returns the number of runs swept.
@@ -226,34 +226,23 @@ func purgeStep(ctx context.Context, tx pgx.Tx, resource uuid.UUID, keep Retentio
 	return more, nil
 }
 
-// Tidied is what Tidy did.
-type Tidied struct {
-	Swept   int   // Runs whose staging was removed.
-	Dropped int   // Replaced layouts whose tables were dropped.
-	Purged  int64 // Log rows removed.
-}
-
-// Tidy sweeps staging, drops layouts replaced longer than grace ago, and cuts the log of every resource. It does as much as
-// it can: the errors of single resources are joined. Any number of nodes may call it at once.
-func (s *Store) Tidy(ctx context.Context, grace time.Duration, keep Retention) (Tidied, error) {
-	var t Tidied
-	var failed error
-	note := func(err error) { failed = errors.Join(failed, err) }
-	var err error
-	t.Swept, err = s.Sweep(ctx)
-	note(err)
-	t.Dropped, err = s.DropGrace(ctx, grace)
-	note(err)
+// PurgeLogs cuts the log of every resource, and returns how many rows it removed. It does as much as it can: the errors of single
+// resources are joined. Any number of nodes may call it at once.
+func (s *Store) PurgeLogs(ctx context.Context, keep Retention) (int64, error) {
 	rows, err := s.db.Pool.Query(ctx, "SELECT resource FROM store.store_head WHERE layout > 0")
 	if err != nil {
-		return t, errors.Join(failed, fmt.Errorf("listing store heads: %w", err))
+		return 0, fmt.Errorf("listing store heads: %w", err)
 	}
 	resources, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-	note(err)
+	if err != nil {
+		return 0, fmt.Errorf("listing store heads: %w", err)
+	}
+	var removed int64
+	var failed error
 	for _, r := range resources {
 		p, err := s.PurgeLog(ctx, r, keep)
-		t.Purged += p.Rows
-		note(err)
+		removed += p.Rows
+		failed = errors.Join(failed, err)
 	}
-	return t, failed
+	return removed, failed
 }

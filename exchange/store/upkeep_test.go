@@ -293,34 +293,41 @@ func TestPurgeNeverLeavesAGap(t *testing.T) {
 	}
 }
 
-// Tidy does all of it for every resource, also where several nodes tidy at once.
-func TestTidy(t *testing.T) {
+// Staging, replaced layouts and logs are tidied for every resource, also where several nodes do it at once.
+func TestTidyAtOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.collect(t, rowsOf{"a": {"330602", "1"}, "b": {"330602", "1"}})
 	b.collect(t, rowsOf{"a": {"330602", "1"}})
 	b.stage(t, b.job(t), rowsOf{"a": {"330602", "2"}}, nil)
 	type result struct {
-		store.Tidied
-		err error
+		swept, dropped int
+		purged         int64
+		err            error
 	}
 	results := make(chan result)
 	for range 3 {
 		go func() {
-			got, err := b.store.Tidy(context.Background(), 0, store.Retention{})
-			results <- result{got, err}
+			var r result
+			var errs [3]error
+			r.swept, errs[0] = b.store.Sweep(context.Background())
+			r.dropped, errs[1] = b.store.DropGrace(context.Background(), 0)
+			r.purged, errs[2] = b.store.PurgeLogs(context.Background(), store.Retention{})
+			r.err = errors.Join(errs[:]...)
+			results <- r
 		}()
 	}
-	var sum store.Tidied
+	var sum result
 	for range 3 {
 		r := <-results
 		if r.err != nil {
 			t.Fatal(r.err)
 		}
-		sum.Swept += r.Swept
-		sum.Purged += r.Purged
+		sum.swept += r.swept
+		sum.dropped += r.dropped
+		sum.purged += r.purged
 	}
-	if want := (store.Tidied{Swept: 1, Purged: 1}); sum != want {
+	if want := (result{swept: 1, purged: 1}); sum != want {
 		t.Errorf("got %+v, want %+v", sum, want)
 	}
 	if got, want := b.tables(t), "rows 1 logs 1 staging 0 chunks 0 rejects 0"; got != want {

@@ -9,12 +9,12 @@ const modulePath = "github.com/shuqiao/shuqiao"
 const anything = "*"
 
 // foundation is what every room of the product may build on.
-var foundation = []string{"internal/config", "internal/db", "internal/fault", "internal/secret"}
+var foundation = []string{"internal/config", "internal/db", "internal/fault", "internal/retain", "internal/secret"}
 
 // domain is all that the two doors (api and console) may call.
 var domain = []string{
 	"alarm", "audit", "authz", "authz/identity", "catalog", "catalog/codes", "catalog/mask", "exchange", "exchange/engine",
-	"exchange/pull", "exchange/store", "exchange/transform", "sharing", "sharing/filter",
+	"exchange/pull", "exchange/retention", "exchange/store", "exchange/transform", "sharing", "sharing/filter",
 }
 
 // below holds the domain rooms that the engine's inner rooms stand on.
@@ -44,6 +44,7 @@ var rooms = map[string][]string{
 	}),
 	"exchange/engine":    join(foundation, []string{"connectors", "exchange/transform", "exchange/store"}),
 	"exchange/pull":      join(below, foundation, []string{"exchange/store"}),
+	"exchange/retention": join(below, foundation, []string{"exchange", "exchange/store"}),
 	"exchange/store":     join(below, foundation),
 	"exchange/transform": join(pure, []string{"connectors", "internal/fault"}),
 
@@ -71,12 +72,13 @@ var rooms = map[string][]string{
 	"migrations": {},
 
 	"internal/backup":        join(foundation, []string{"audit", "exchange/store", "internal/pglocal"}),
-	"internal/config":        {"internal/fault", "internal/netguard", "internal/secret"},
+	"internal/config":        {"internal/fault", "internal/netguard", "internal/retain", "internal/secret"},
 	"internal/db":            {"internal/fault"},
 	"internal/edge":          {"internal/fault"},
 	"internal/edge/edgetest": {},
 	"internal/fault":         {},
 	"internal/netguard":      {},
+	"internal/retain":        {},
 	"internal/sbom":          {},
 	"internal/secret":        {"internal/fault"},
 	"internal/systemd":       {},

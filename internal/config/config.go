@@ -10,6 +10,7 @@ import (
 	_ "time/tzdata" // schedules need time zones on hosts that install none
 
 	"github.com/shuqiao/shuqiao/internal/netguard"
+	"github.com/shuqiao/shuqiao/internal/retain"
 	"github.com/shuqiao/shuqiao/internal/secret"
 )
 
@@ -66,6 +67,7 @@ type Config struct {
 	ExportsDir   string // "" for exports in the data folder
 	ExportKeep   time.Duration
 	TimeZone     *time.Location // never nil
+	Retain       retain.Days    // how long things are kept
 
 	PasswordMinLength   int
 	PasswordMaxAge      time.Duration // 0 means never

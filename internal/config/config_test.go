@@ -123,6 +123,18 @@ SHUQIAO_OPENID_CLIENT_SECRET=  # default
 SHUQIAO_OPENID_USERNAME_CLAIM=preferred_username  # default
 SHUQIAO_OPENID_TRUST_FACTORS=false  # default
 SHUQIAO_PUBLIC_URL=  # default
+SHUQIAO_RETAIN_USAGE=1096  # default
+SHUQIAO_RETAIN_RUNS=366  # default
+SHUQIAO_RETAIN_FIRES=366  # default
+SHUQIAO_RETAIN_RECONCILIATIONS=366  # default
+SHUQIAO_RETAIN_SESSIONS=184  # default
+SHUQIAO_RETAIN_REJECTED_ROWS=7  # default
+SHUQIAO_RETAIN_REJECTS=184  # default
+SHUQIAO_RETAIN_CHANGE_LOG=90  # default
+SHUQIAO_RETAIN_LAYOUTS=1  # default
+SHUQIAO_RETAIN_EXPORTS=184  # default
+SHUQIAO_RETAIN_REVOKED_ROWS=30  # default
+SHUQIAO_RETAIN_GRANT_KEYS=90  # default
 `
 	if diff := cmp.Diff(want, dump(t, c)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -176,23 +188,35 @@ func TestLoadNamesEveryWrongSetting(t *testing.T) {
 func TestChecks(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct{ right, wrong []string }{
-		"database-url":    {[]string{"", "postgres://u:p@h:5432/db?sslmode=require", "postgresql://h/db", "postgres:///db?host=/run/pg"}, []string{"h/db", "postgres:db", "postgres:///db", "postgres://u:%zz@h/db"}},
-		"data-dir":        {[]string{"", "/srv/数桥", "relative"}, []string{"a\x00b"}},
-		"listen":          {[]string{"127.0.0.1:0", ":8080", "[::1]:65535", "localhost:80"}, []string{"", "8080", "127.0.0.1", "h:65536", "h:-1", "h:http", "::1:80"}},
-		"role":            {[]string{"all", "api", "worker"}, []string{"", "ALL", "api "}},
-		"log-level":       {[]string{"debug", "info", "warn", "error"}, []string{"", "trace", "INFO"}},
-		"log-format":      {[]string{"text", "json"}, []string{"", "xml"}},
-		"node-takeover":   {[]string{"1s", "8s", "1m0s", "1500ms"}, []string{"", "8", "999ms", "61s", "-8s"}},
-		"workers":         {[]string{"1", "64"}, []string{"", "0", "65", "1.5", "-1"}},
-		"body-limit":      {[]string{"4096", "4KiB", "64MiB", "65536KiB"}, []string{"", "4095", "65MiB", "1MB", "KiB", "-4KiB", "9223372036854775807MiB", "1.5MiB"}},
-		"exports-dir":     {[]string{"", "/srv/导出"}, []string{"a\x00b"}},
-		"export-keep":     {[]string{"1h", "168h", "720h"}, []string{"", "59m", "721h", "7d", "-1h"}},
-		"source-networks": {[]string{"", "default", "default,unix,127.0.0.1", "10.0.0.0/8, db.example.gov.cn", "fd00::/8"}, []string{"10.0.0.1/8", "a b", "http://h", "default,,unix", "10.0.0.0/33"}},
-		"notice-networks": {[]string{"default"}, []string{"*"}},
-		"time-zone":       {[]string{"Asia/Shanghai", "UTC"}, []string{"", "Local", "Asia/Nowhere", "../etc/passwd", "+08:00"}},
-		"tls-cert":        {[]string{"", "/etc/shuqiao/tls/cert.pem"}, []string{"a\x00b"}},
-		"tls-key":         {[]string{"", "/etc/shuqiao/tls/key.pem"}, []string{"a\x00b"}},
-		"tls-client-ca":   {[]string{"", "/etc/shuqiao/tls/clients.pem"}, []string{"a\x00b"}},
+		"database-url":           {[]string{"", "postgres://u:p@h:5432/db?sslmode=require", "postgresql://h/db", "postgres:///db?host=/run/pg"}, []string{"h/db", "postgres:db", "postgres:///db", "postgres://u:%zz@h/db"}},
+		"data-dir":               {[]string{"", "/srv/数桥", "relative"}, []string{"a\x00b"}},
+		"listen":                 {[]string{"127.0.0.1:0", ":8080", "[::1]:65535", "localhost:80"}, []string{"", "8080", "127.0.0.1", "h:65536", "h:-1", "h:http", "::1:80"}},
+		"role":                   {[]string{"all", "api", "worker"}, []string{"", "ALL", "api "}},
+		"log-level":              {[]string{"debug", "info", "warn", "error"}, []string{"", "trace", "INFO"}},
+		"log-format":             {[]string{"text", "json"}, []string{"", "xml"}},
+		"node-takeover":          {[]string{"1s", "8s", "1m0s", "1500ms"}, []string{"", "8", "999ms", "61s", "-8s"}},
+		"workers":                {[]string{"1", "64"}, []string{"", "0", "65", "1.5", "-1"}},
+		"body-limit":             {[]string{"4096", "4KiB", "64MiB", "65536KiB"}, []string{"", "4095", "65MiB", "1MB", "KiB", "-4KiB", "9223372036854775807MiB", "1.5MiB"}},
+		"exports-dir":            {[]string{"", "/srv/导出"}, []string{"a\x00b"}},
+		"export-keep":            {[]string{"1h", "168h", "720h"}, []string{"", "59m", "721h", "7d", "-1h"}},
+		"source-networks":        {[]string{"", "default", "default,unix,127.0.0.1", "10.0.0.0/8, db.example.gov.cn", "fd00::/8"}, []string{"10.0.0.1/8", "a b", "http://h", "default,,unix", "10.0.0.0/33"}},
+		"notice-networks":        {[]string{"default"}, []string{"*"}},
+		"time-zone":              {[]string{"Asia/Shanghai", "UTC"}, []string{"", "Local", "Asia/Nowhere", "../etc/passwd", "+08:00"}},
+		"tls-cert":               {[]string{"", "/etc/shuqiao/tls/cert.pem"}, []string{"a\x00b"}},
+		"tls-key":                {[]string{"", "/etc/shuqiao/tls/key.pem"}, []string{"a\x00b"}},
+		"tls-client-ca":          {[]string{"", "/etc/shuqiao/tls/clients.pem"}, []string{"a\x00b"}},
+		"retain-usage":           {[]string{"1096", "36500"}, []string{"", "1095", "36501", "1096d", "-1"}},
+		"retain-runs":            {[]string{"184", "366"}, []string{"", "183", "36501", "1y"}},
+		"retain-fires":           {[]string{"184"}, []string{"183"}},
+		"retain-reconciliations": {[]string{"184"}, []string{"183"}},
+		"retain-sessions":        {[]string{"184"}, []string{"183"}},
+		"retain-rejected-rows":   {[]string{"1"}, []string{"0"}},
+		"retain-rejects":         {[]string{"30"}, []string{"29"}},
+		"retain-change-log":      {[]string{"7"}, []string{"6"}},
+		"retain-layouts":         {[]string{"1"}, []string{"0"}},
+		"retain-exports":         {[]string{"184"}, []string{"183"}},
+		"retain-revoked-rows":    {[]string{"1", "30"}, []string{"0"}},
+		"retain-grant-keys":      {[]string{"1"}, []string{"0"}},
 		"trusted-proxies": {
 			[]string{"", "10.0.0.0/8", "10.0.0.1, ::1", "fd00::/8,::ffff:10.0.0.1", "0.0.0.0/0"},
 			[]string{",", "10.0.0.0/33", "10.0.0.1/8", "localhost", "fe80::1%eth0", "::ffff:10.0.0.0/104", strings.Repeat("::1,", 64) + "::1"},

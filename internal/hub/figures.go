@@ -21,6 +21,8 @@ type figures struct {
 	alarms  *prometheus.Desc
 	sent    *prometheus.Desc
 	judged  *prometheus.Desc
+
+	removed, retained, failing *prometheus.Desc
 }
 
 func newFigures(p *Program) *figures {
@@ -39,12 +41,16 @@ func newFigures(p *Program) *figures {
 		alarms:  desc("alarms", "Open alarms by rule and severity.", "rule", "severity"),
 		sent:    desc("alarm_deliveries", "Messages about alarms of the last 30 days, by state.", "state"),
 		judged:  desc("alarm_round_age_seconds", "Time since some node last judged the rules of alarms."),
+
+		removed:  desc("retention_removed_total", "What was removed because its period is over, by kind.", "kind"),
+		retained: desc("retention_run_age_seconds", "Time since a kind last had its turn to be removed.", "kind"),
+		failing:  desc("retention_failing", "Whether the last turn of a kind failed.", "kind"),
 	}
 }
 
 // Describe says what Collect sends.
 func (f *figures) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{f.runs, f.fires, f.overdue, f.unseal, f.lease, f.applied, f.up, f.alarms, f.sent, f.judged} {
+	for _, d := range []*prometheus.Desc{f.runs, f.fires, f.overdue, f.unseal, f.lease, f.applied, f.up, f.alarms, f.sent, f.judged, f.removed, f.retained, f.failing} {
 		ch <- d
 	}
 }
@@ -59,7 +65,13 @@ func (f *figures) Collect(ch chan<- prometheus.Metric) {
 	gauge(f.lease, (leaseLength - f.p.Follower.LeaseLeft()).Seconds())
 	gauge(f.applied, float64(f.p.Follower.Applied()))
 	up := f.counts(ctx, `SELECT kind, state, count(*) FROM run GROUP BY 1, 2`, 2, func(labels []string, n float64) { gauge(f.runs, n, labels...) }) &&
-		f.counts(ctx, `SELECT outcome, sum(due_count) FROM fire GROUP BY 1`, 1, func(labels []string, n float64) { gauge(f.fires, n, labels...) })
+		f.counts(ctx, `SELECT outcome, sum(due_count) FROM fire GROUP BY 1`, 1, func(labels []string, n float64) { gauge(f.fires, n, labels...) }) &&
+		f.counts(ctx, `SELECT kind, total FROM retention`, 1, func(labels []string, n float64) {
+			ch <- prometheus.MustNewConstMetric(f.removed, prometheus.CounterValue, n, labels...)
+		}) &&
+		f.counts(ctx, `SELECT kind, extract(epoch FROM clock_timestamp() - last_run_at)::float8 FROM retention WHERE last_run_at IS NOT NULL`, 1,
+			func(labels []string, n float64) { gauge(f.retained, n, labels...) }) &&
+		f.counts(ctx, `SELECT kind, (error <> '')::int FROM retention`, 1, func(labels []string, n float64) { gauge(f.failing, n, labels...) })
 	if age, _, err := f.p.Exchange.OldestOverdue(ctx); err == nil {
 		gauge(f.overdue, age.Seconds())
 	}

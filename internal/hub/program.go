@@ -27,6 +27,7 @@ import (
 	"github.com/shuqiao/shuqiao/console"
 	"github.com/shuqiao/shuqiao/exchange"
 	"github.com/shuqiao/shuqiao/exchange/pull"
+	"github.com/shuqiao/shuqiao/exchange/retention"
 	"github.com/shuqiao/shuqiao/exchange/store"
 	"github.com/shuqiao/shuqiao/internal/config"
 	"github.com/shuqiao/shuqiao/internal/db"
@@ -63,6 +64,8 @@ type Parts struct {
 	Alarm    *alarm.Service
 	Exports  *pull.Exports
 	Log      *audit.Log
+
+	Retention *retention.Service
 }
 
 // Program is one node of the hub.
@@ -233,6 +236,7 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	p.Identity.OnLeave(p.Sharing.HandOverTx)
 	p.store = store.New(p.DB)
 	p.Exchange = exchange.New(exchange.Options{DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Store: p.store, Log: p.log})
+	p.Retention = retention.New(retention.Options{DB: p.DB, Enforcer: p.Enforcer, Store: p.store, Sharing: p.Sharing, Days: cfg.Retain, Log: p.log})
 	p.recorder = audit.NewRecorder(p.DB)
 	p.Pull, err = pull.New(pull.Options{
 		Store: p.store, Sharing: p.Sharing, Recorder: p.recorder, Follower: p.Follower, Keyring: keyring, SubjectKey: subjects,
@@ -271,7 +275,7 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	p.registry = prometheus.NewRegistry()
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newFigures(p))
 	p.console, err = console.New(console.Options{
-		Enforcer: p.Enforcer, Identity: p.Identity, Catalog: p.Catalog, Sharing: p.Sharing, Exchange: p.Exchange, Alarm: p.Alarm, Log: p.Parts.Log,
+		Enforcer: p.Enforcer, Identity: p.Identity, Catalog: p.Catalog, Sharing: p.Sharing, Exchange: p.Exchange, Alarm: p.Alarm, Log: p.Parts.Log, Retention: p.Retention,
 		Verify: func(ctx context.Context) (audit.Report, error) {
 			return audit.Verify(ctx, p.DB.Pool, audit.VerifyOptions{VerifierKeys: []string{verifierKey}})
 		},
@@ -282,7 +286,7 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	}
 	p.api, err = api.New(api.Options{
 		DB: p.DB, Enforcer: p.Enforcer, Identity: p.Identity, Catalog: p.Catalog, Sharing: p.Sharing, Exchange: p.Exchange,
-		Pull: p.Pull, Exports: p.Exports, Alarm: p.Alarm, Log: p.Parts.Log, Checks: p.checks(), Version: p.opt.Version, BodyLimit: cfg.BodyLimit, Logger: p.log,
+		Pull: p.Pull, Exports: p.Exports, Alarm: p.Alarm, Log: p.Parts.Log, Retention: p.Retention, Checks: p.checks(), Version: p.opt.Version, BodyLimit: cfg.BodyLimit, Logger: p.log,
 		Metrics: p.registry, Console: p.console,
 	})
 	return err

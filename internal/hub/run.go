@@ -10,7 +10,6 @@ import (
 	"github.com/shuqiao/shuqiao/api"
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/exchange"
-	"github.com/shuqiao/shuqiao/exchange/store"
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
 
@@ -172,16 +171,15 @@ func (p *Program) waitForPolicy(ctx context.Context) error {
 
 // The figures of the small chores every node does; each of them may run on several nodes at once.
 const (
-	expireEvery      = 10 * time.Second
-	sweepEvery       = time.Minute
-	streamIdle       = 5 * time.Minute // A stream that gave no sign of life for so long is dead.
-	partitionsEvery  = 6 * time.Hour
-	forgetAnswersAll = time.Hour
-	idleQuota        = time.Minute // How long a node keeps a reserved block that nobody uses.
-	noteKeysEvery    = time.Hour
-	tidyStoreEvery   = time.Hour
-	graceOfLayouts   = 24 * time.Hour      // How long the rows of a replaced layout stay for reads under way.
-	keepChanges      = 90 * 24 * time.Hour // How long a cursor of changes may lie still.
+	expireEvery     = 10 * time.Second
+	sweepEvery      = time.Minute
+	streamIdle      = 5 * time.Minute // A stream that gave no sign of life for so long is dead.
+	partitionsEvery = 6 * time.Hour
+	forgetBlocksAll = time.Hour
+	retentionEvery  = 10 * time.Minute // Looks for what is due; every kind has its turn once an hour.
+	idleQuota       = time.Minute      // How long a node keeps a reserved block that nobody uses.
+	noteKeysEvery   = time.Hour
+	moveRunsEvery   = time.Hour
 )
 
 // chores does what has to be done now and then until ctx ends.
@@ -199,16 +197,13 @@ func (p *Program) chores(ctx context.Context) error {
 		{"making partitions", partitionsEvery, func(ctx context.Context) error {
 			return errors.Join(audit.MakePartitions(ctx, p.DB), exchange.MakeHistoryPartitions(ctx, p.DB))
 		}},
-		{"moving finished runs", tidyStoreEvery, func(ctx context.Context) error { _, err := exchange.MoveFinished(ctx, p.DB); return err }},
-		{"forgetting answers", forgetAnswersAll, p.api.ForgetAnswers},
+		{"moving finished runs", moveRunsEvery, func(ctx context.Context) error { _, err := exchange.MoveFinished(ctx, p.DB); return err }},
+		{"ending grants of revoked resources", expireEvery, func(ctx context.Context) error { _, err := p.Sharing.EndRevoked(ctx); return err }},
 		{"forgetting nonces", sweepEvery, p.Identity.ForgetNonces},
 		{"noticing keys that end", noteKeysEvery, func(ctx context.Context) error { _, err := p.Identity.NoteExpiringKeys(ctx); return err }},
 		{"returning idle quota", sweepEvery, func(ctx context.Context) error { return p.Sharing.ReturnIdleQuota(ctx, idleQuota) }},
-		{"forgetting quota blocks", forgetAnswersAll, p.Sharing.ForgetBlocks},
-		{"tidying the store", tidyStoreEvery, func(ctx context.Context) error {
-			_, err := p.store.Tidy(ctx, graceOfLayouts, store.Retention{Keep: keepChanges})
-			return err
-		}},
+		{"forgetting quota blocks", forgetBlocksAll, p.Sharing.ForgetBlocks},
+		{"removing what is due", retentionEvery, p.Retention.Round},
 	}
 	var wait sync.WaitGroup
 	for _, job := range jobs {

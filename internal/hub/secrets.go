@@ -66,7 +66,7 @@ func loseSecrets(ctx context.Context, d *db.DB, keyring *secret.Keyring) (Lost, 
 		if err != nil {
 			return fmt.Errorf("giving passwords of sources up: %w", err)
 		}
-		rows, err = tx.Query(ctx, "SELECT id FROM sharing_grant ORDER BY id FOR UPDATE")
+		rows, err = tx.Query(ctx, "SELECT id FROM sharing_grant WHERE rid_key IS NOT NULL ORDER BY id FOR UPDATE")
 		if err != nil {
 			return fmt.Errorf("reading grants: %w", err)
 		}

@@ -217,6 +217,7 @@ func Commands() []Command {
 		{Path: "audit events", Method: get, Route: "/audit/events", Help: "List what happened, newest first.", Query: "from to actor:actor_id department:department_id action object-kind:object_kind object:object_id outcome", Columns: "id seq at action object.kind object.id outcome actor.kind actor.id"},
 		{Path: "audit event", Method: get, Route: "/audit/events/{id}", Help: "Show one event."},
 		{Path: "audit usage", Method: get, Route: "/audit/usage", Help: "List disclosures, newest first.", Query: "grant:grant_id client:client_id resource:resource_id from to", Columns: "id at mode state grant_id client_id rows purpose case_number"},
+		{Path: "audit retention", Method: get, Route: "/retention", Help: "List how long what is kept, and what was removed.", Columns: "kind days least basis oldest_kept last_run_at last_removed total error"},
 		{Path: "audit checkpoint", Method: get, Route: "/audit/checkpoint", Help: "Print the newest signed head of the log."},
 		{Path: "audit proof", Method: get, Route: "/audit/proof/{leaf}", Help: "Print the proof that an event is in the log."},
 	}
