@@ -200,6 +200,7 @@ func TestHostileInput(t *testing.T) {
 		{name: "a body beyond the limit", method: "POST", url: api + "/resources", token: op, body: `{"name":"` + long + `"}`, status: 413, code: "too_large"},
 		{name: "a large sign-in", method: "POST", url: api + "/sessions", body: `{"username":"` + long[:100<<10] + `"}`, status: 413, code: "too_large"},
 		{name: "a foreign media type", method: "POST", url: api + "/resources", token: op, body: marker, headers: []string{"Content-Type", "text/" + strings.ToLower(marker)}, status: 415, code: "unsupported_media_type"},
+		{name: "a packed body", method: "POST", url: api + "/resources", token: op, body: `{}`, headers: []string{"Content-Encoding", "gzip"}, status: 415, code: "unsupported_content_encoding"},
 		{name: "deep nesting", method: "POST", url: api + "/requests", token: op, body: `{"row_filter":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`, status: 400, code: "invalid"},
 		{name: "a malformed id in the path", method: "GET", url: api + "/resources/" + marker, token: op, status: 400, code: "invalid", field: "id"},
 		{name: "an unknown query parameter", method: "GET", url: api + "/resources?" + marker + "=1", token: op, status: 400, code: "invalid", field: "query"},

@@ -49,3 +49,25 @@ func FuzzNegotiate(f *testing.F) {
 		}
 	})
 }
+
+// Whatever stands in If-Match, a version is a number from 0 up or a fault; whatever huma reports of a field, the answer names
+// only what the contract does.
+func FuzzSmallHeaders(f *testing.F) {
+	for _, text := range []string{"", "*", `W/"7"`, "-1", "99999999999999999999", "body.items[0].x", "query.a[b]c", "body[[]]", "path."} {
+		f.Add(text)
+	}
+	a := &API{names: map[string]bool{"items": true}}
+	f.Fuzz(func(t *testing.T, text string) {
+		if n, err := (VersionInput{IfMatch: text}).version(); n < 0 || err != nil && strings.Contains(err.Error(), text) && len(text) > 20 {
+			t.Errorf("%q: %d, %v", text, n, err)
+		}
+		for _, segment := range strings.Split(a.knownPath(text), ".") {
+			if name, _, _ := strings.Cut(segment, "["); name != "" && name != "items" && name != "path" && name != "query" && name != "header" && name != "body" {
+				t.Errorf("%q: %q is kept", text, segment)
+			}
+		}
+		if id := requestID(text); id && (len(text) > 64 || strings.ContainsAny(text, "\r\n \"")) {
+			t.Errorf("%q names a request", text)
+		}
+	})
+}

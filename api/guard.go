@@ -150,6 +150,11 @@ func (a *API) readBody(c *gin.Context, r Route) error {
 				requestIDOf(c.Request.Context()))
 		}
 	}
+	// Nothing is unpacked, so that no body becomes larger than it was sent.
+	if encoding := c.GetHeader("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return plainProblem(http.StatusUnsupportedMediaType, "unsupported_content_encoding", "send the body as it is, without Content-Encoding",
+			requestIDOf(c.Request.Context()))
+	}
 	// Large bodies are refused by their announced length, so that a caller hears it before sending.
 	if c.Request.ContentLength > r.Limit {
 		c.Header("Connection", "close")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -247,6 +248,9 @@ func numberItems(ctx context.Context, tx *db.Tx, r *Resource, items []Item) erro
 
 // loadVersion reads a version with its items, in order, and the provider's code.
 func loadVersion(ctx context.Context, q Querier, resource uuid.UUID, number int) (Version, error) {
+	if number < 1 || number > math.MaxInt32 { // Versions are counted in an integer column.
+		return Version{}, notFound("version")
+	}
 	v, err := one(ctx, q, versionRow.version, notFound("version"),
 		"SELECT * FROM resource_version WHERE resource_id = $1 AND version = $2", resource, number)
 	if err != nil {

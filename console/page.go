@@ -104,7 +104,7 @@ func (c *console) page(show func(*visit) error) http.Handler {
 			return
 		}
 		if fault.Is(err, fault.Internal) {
-			c.Logger.ErrorContext(r.Context(), "drawing a page", "path", r.URL.Path, "error", err)
+			c.Logger.ErrorContext(r.Context(), "drawing a page", "route", r.Pattern, "error", err)
 		}
 		if drawn := v.draw(statuses[fault.KindOf(err)], "error", "error.title", nil, err); drawn != nil {
 			c.Logger.ErrorContext(r.Context(), "drawing the error page", "error", drawn)

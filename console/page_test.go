@@ -34,6 +34,7 @@ func TestConsole(t *testing.T) {
 	t.Run("what a person may not do answers 403", func(t *testing.T) { testForbidden(t, h) })
 	t.Run("my account: password, second factor, deputy", func(t *testing.T) { testAccount(t, h) })
 	t.Run("signing out ends the session", func(t *testing.T) { testSignOut(t, h) })
+	t.Run("hostile addresses and forms are refused", func(t *testing.T) { testHostile(t, h) })
 }
 
 func testWithoutSession(t *testing.T, h *hub) {

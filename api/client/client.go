@@ -206,13 +206,16 @@ func (c *Client) send(ctx context.Context, method, path string, body any, option
 	return resp, nil
 }
 
+// longestRetryAfter bounds, in seconds, what a Retry-After is believed: a day.
+const longestRetryAfter = 24 * 3600
+
 func newProblem(resp *http.Response, raw []byte) *Problem {
 	p := &Problem{}
 	if err := json.Unmarshal(raw, p); err != nil || p.Code == "" {
 		p = &Problem{Code: "not_a_problem", Detail: "the answer is no problem+json; is this a hub?"}
 	}
 	p.Status = resp.StatusCode
-	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil {
+	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 && seconds <= longestRetryAfter {
 		p.RetryAfter = time.Duration(seconds) * time.Second
 	}
 	return p

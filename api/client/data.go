@@ -314,6 +314,9 @@ func readLine(line []byte, status int, each func(Row) error) (end StreamEnd, don
 			closing.Error.Status = status
 			return StreamEnd{}, true, closing.Error
 		}
+		if closing.End == nil { // The line names it twice, the second time as null.
+			return StreamEnd{}, false, errors.New("decoding the last line of a stream: it says nothing")
+		}
 		return *closing.End, true, nil
 	}
 	var row Row

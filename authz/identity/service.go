@@ -23,9 +23,9 @@ type Options struct {
 	Log       *slog.Logger      // nil means slog.Default.
 
 	Idle        time.Duration // A session unused for so long has ended; 30 minutes.
-	Absolute    time.Duration // A session older than this has ended; 12 hours.
+	Absolute    time.Duration // A session older than this has ended; 8 hours.
 	MaxFailures int           // Wrong answers in a row until an account is locked; 5.
-	LockFor     time.Duration // How long it stays locked; 15 minutes.
+	LockFor     time.Duration // How long it stays locked; 30 minutes.
 	SignInRate  int           // Sign-ins per minute and address on this node; 0 means 20, a negative one no limit.
 
 	Policy       PasswordPolicy
@@ -72,13 +72,13 @@ func New(opt Options) *Service {
 		opt.Idle = 30 * time.Minute
 	}
 	if opt.Absolute <= 0 {
-		opt.Absolute = 12 * time.Hour
+		opt.Absolute = 8 * time.Hour
 	}
 	if opt.MaxFailures <= 0 {
 		opt.MaxFailures = 5
 	}
 	if opt.LockFor <= 0 {
-		opt.LockFor = 15 * time.Minute
+		opt.LockFor = 30 * time.Minute
 	}
 	if opt.SignInRate == 0 {
 		opt.SignInRate = 20

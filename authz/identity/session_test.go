@@ -60,7 +60,7 @@ func TestSignInAndOut(t *testing.T) {
 }
 
 // Unknown names, wrong passwords, locked and disabled accounts are answered alike. Five wrong passwords lock the account for
-// 15 minutes, also for the right one; a success in between starts the count anew.
+// 30 minutes, also for the right one; a success in between starts the count anew.
 func TestFailedSignIns(t *testing.T) {
 	t.Parallel()
 	h := start(t)
@@ -127,7 +127,7 @@ func TestParallelGuesses(t *testing.T) {
 	wantCode(t, "the right password", err, "unauthenticated")
 }
 
-// A session ends after 30 minutes without use and after 12 hours whatever the use, by the database's time; what another node
+// A session ends after 30 minutes without use and after 8 hours whatever the use, by the database's time; what another node
 // saw keeps it alive.
 func TestSessionsEnd(t *testing.T) {
 	t.Parallel()

@@ -183,6 +183,10 @@ func (r *reader) advance() error {
 	if err != nil {
 		return damaged(err)
 	}
+	// Entries with holes are never written here; one would be read as more bytes than the archive has.
+	if h.Typeflag != tar.TypeReg || h.PAXRecords["GNU.sparse.major"] != "" || h.PAXRecords["GNU.sparse.map"] != "" {
+		return damaged(fmt.Errorf("%s is no plain entry", h.Name))
+	}
 	r.header = h
 	return nil
 }

@@ -28,7 +28,7 @@ func peopleOptions() []Option {
 			DocZH: "连续登录失败多少次后锁定账号：3 至 20。",
 		}, wholeBetween(3, 20), func(c *Config, v int) { c.LockAfter = v }),
 		define(Option{
-			Key: "lock-for", Env: "SHUQIAO_LOCK_FOR", Default: "15m",
+			Key: "lock-for", Env: "SHUQIAO_LOCK_FOR", Default: "30m",
 			Doc:   "How long an account stays locked: 1m to 24h.",
 			DocZH: "账号锁定的时长：1m 至 24h。",
 		}, durationBetween(time.Minute, 24*time.Hour), func(c *Config, v time.Duration) { c.LockFor = v }),
@@ -38,7 +38,7 @@ func peopleOptions() []Option {
 			DocZH: "会话闲置多久后结束：5m 至 12h。",
 		}, durationBetween(5*time.Minute, 12*time.Hour), func(c *Config, v time.Duration) { c.SessionIdle = v }),
 		define(Option{
-			Key: "session-absolute", Env: "SHUQIAO_SESSION_ABSOLUTE", Default: "12h",
+			Key: "session-absolute", Env: "SHUQIAO_SESSION_ABSOLUTE", Default: "8h",
 			Doc:   "After how long a session ends whatever its use: 15m to 24h.",
 			DocZH: "会话无论是否使用，多久后结束：15m 至 24h。",
 		}, durationBetween(15*time.Minute, 24*time.Hour), func(c *Config, v time.Duration) { c.SessionAbsolute = v }),
