@@ -59,8 +59,15 @@ func TestEvidenceIsAppendOnlyForItsOwner(t *testing.T) {
 	writeEvents(t, d, 5)
 	sealNow(t, d, signer)
 	for _, table := range []struct{ name, column string }{
-		{"event", "action"}, {"leaf", "sealed_at"}, {"checkpoint", "note"}, {"tree_hash", "hash"},
-		{"grant_history", "at"}, {"client_history", "at"}, {"resource_history", "at"}, {"user_history", "at"}, {"policy_rule_history", "at"},
+		{"event", "action"},
+		{"leaf", "sealed_at"},
+		{"checkpoint", "note"},
+		{"tree_hash", "hash"},
+		{"grant_history", "at"},
+		{"client_history", "at"},
+		{"resource_history", "at"},
+		{"user_history", "at"},
+		{"policy_rule_history", "at"},
 	} {
 		for _, statement := range []string{
 			"UPDATE " + table.name + " SET " + table.column + " = " + table.column,

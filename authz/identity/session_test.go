@@ -24,7 +24,7 @@ func TestSignInAndOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(token, "sqs_") || session.ExpiresAt.Sub(session.CreatedAt) != 12*time.Hour {
+	if !strings.HasPrefix(token, "sqs_") || session.ExpiresAt.Sub(session.CreatedAt) != 8*time.Hour {
 		t.Errorf("token %.4s…, session %+v", token, session)
 	}
 	p, err := other.Authenticate(t.Context(), token, home)
@@ -85,7 +85,7 @@ func TestFailedSignIns(t *testing.T) {
 		t.Errorf("a locked account: got %v", locked)
 	}
 	read, err := h.User(t.Context(), h.as(h.first.SystemAdmin), u.ID)
-	if err != nil || read.LockedUntil == nil || time.Until(*read.LockedUntil).Round(time.Minute) != 15*time.Minute {
+	if err != nil || read.LockedUntil == nil || time.Until(*read.LockedUntil).Round(time.Minute) != 30*time.Minute {
 		t.Errorf("locked until %v, %v", read.LockedUntil, err)
 	}
 	h.exec(t, "UPDATE hub_user SET locked_until = now() - interval '1 second' WHERE id = $1", u.ID)
