@@ -99,12 +99,16 @@ func (s *Service) CheckSetupToken(ctx context.Context, token string) error {
 	case !needed:
 		return alreadySetUp()
 	}
-	var valid bool
-	err = s.db.Pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM setup_token WHERE hash = $1 AND expires_at > clock_timestamp())",
-		secret.HashToken(token)).Scan(&valid)
+	// In one snapshot: whoever sets the hub up meanwhile uses the token up, too.
+	var valid, empty bool
+	err = s.db.Pool.QueryRow(ctx, `
+		SELECT EXISTS (SELECT FROM setup_token WHERE hash = $1 AND expires_at > clock_timestamp()), NOT EXISTS (SELECT FROM hub_user)`,
+		secret.HashToken(token)).Scan(&valid, &empty)
 	switch {
 	case err != nil:
 		return fmt.Errorf("reading the setup token: %w", err)
+	case !empty:
+		return alreadySetUp()
 	case !valid:
 		return setupLinkInvalid()
 	}
