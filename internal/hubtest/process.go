@@ -73,9 +73,9 @@ func StartProcessIn(t testing.TB, environ []string, binary string, args ...strin
 	t.Helper()
 	p := &Process{out: &lockedBuffer{}, err: &lockedBuffer{}, lines: make(chan string, 1024), exited: make(chan struct{})}
 	p.cmd = exec.Command(binary, args...)
-	p.cmd.Env = append(os.Environ(), environ...)
 	p.cmd.Stderr = p.err
 	p.cmd.Env = append(os.Environ(), "SHUQIAO_SOURCE_NETWORKS="+LocalNetworks, "SHUQIAO_NOTICE_NETWORKS="+LocalNetworks)
+	p.cmd.Env = append(p.cmd.Env, environ...)
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatalf("making a pipe: %v", err)
