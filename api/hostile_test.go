@@ -307,6 +307,7 @@ func TestHostileInputToEveryOperation(t *testing.T) {
 	// What ends things comes last, so that the others meet something that is alive.
 	slices.SortStableFunc(operations, func(a, b described) int { return harm(a) - harm(b) })
 
+	roles := slices.Sorted(maps.Keys(people.tokens))
 	calls := make(chan func())
 	var walkers sync.WaitGroup
 	for range 4 {
@@ -356,7 +357,7 @@ func TestHostileInputToEveryOperation(t *testing.T) {
 		}
 		bodies, queries := doc.bodies(op), doc.queries(op)
 		alone := true // The whole program is for one of the roles that may; the others send what is well-formed.
-		for _, role := range slices.Sorted(maps.Keys(people.tokens)) {
+		for _, role := range roles {
 			client := role == "client"
 			may := op.Access == api.Public || op.Access == api.SignedIn && !client && role != "anonymous" || op.Access == api.ByClient && client ||
 				op.Access == api.Parties && (client || has[role+" "+string(op.Action)]) || has[role+" "+string(op.Action)]
