@@ -108,6 +108,7 @@ func (s *story) grantInForce(ctx context.Context, api *client.Client, call clien
 // pages reads all granted rows page by page, so that changes can follow.
 func (s *story) pages(ctx context.Context, api *client.Client, call client.Pull) error {
 	s.population = follow{}
+	api = api.Persistent(client.Retry{}) // Pages pay into the grant's rows per second: whoever reads faster is told how long to wait.
 	var first client.Row
 	seen := map[string]bool{}
 	for cursor := ""; s.population.cursor == ""; {
