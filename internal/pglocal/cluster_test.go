@@ -328,6 +328,37 @@ func TestCallersLockIsKept(t *testing.T) {
 	}
 }
 
+// A released folder is free at once, even while this process is starting others that share its open files for a moment.
+func TestReleaseIsNotHeldByForks(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	done := make(chan struct{})
+	var starting sync.WaitGroup
+	for range 4 {
+		starting.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					_ = exec.Command("true").Run()
+				}
+			}
+		})
+	}
+	for range 300 {
+		lock, err := pglocal.Lock(dir)
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		lock.Release()
+		time.Sleep(time.Millisecond)
+	}
+	close(done)
+	starting.Wait()
+}
+
 // A path too long for a Unix socket gets a short socket folder that only the server's account can enter.
 func TestDeepDataDir(t *testing.T) {
 	t.Parallel()

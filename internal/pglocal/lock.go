@@ -65,6 +65,8 @@ func (l *DirLock) Release() {
 	if l == nil || l.file == nil {
 		return
 	}
+	// Unlocked, not only closed: a process forked at this instant shares the open file until it executes its program.
+	_ = syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN)
 	_ = l.file.Close()
 	l.file = nil
 }
