@@ -30,14 +30,14 @@ const (
 // snapshots.
 const disturbedBatch = 4
 
-// killPlans are where the hub is killed in the course of a run; the runs take them in turn. A run that is killed in its merge
-// reads anew, so reads are killed afterwards as well: then the rows that are merged come from several attempts.
+// killPlans are where the hub is killed in the course of a run; the runs take them in turn. The next attempt goes on in the
+// stage of the kill, so that rows of a read that was killed come from several attempts.
 // killDelays are how far into the stage, killChunks how many chunks a read has staged by then. A run that is further is
 // killed where it is.
 var (
 	killPlans = [][]string{
-		{"merge", "read", "read", "stage", "reconcile", "reconcile"},
-		{"read", "stage", "merge", "read", "reconcile"},
+		{"read", "stage", "merge", "merge", "reconcile"},
+		{"read", "read", "stage", "merge", "reconcile", "reconcile"},
 	}
 	killChunks = []int{2, 6, 0, 8, 4, 1}
 	killDelays = map[string][]time.Duration{

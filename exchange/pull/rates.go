@@ -132,14 +132,17 @@ func (r *rates) pay(g *sharing.Grant, rows int) {
 	}
 }
 
-// page returns the bucket of a grant's rows per second, nil when they are not limited. It holds a page of the usual size, or a
-// second's worth where that is more.
+// savedSeconds is how many seconds' worth of rows a quiet consumer saves up for its next pages.
+const savedSeconds = 10
+
+// page returns the bucket of a grant's rows per second, nil when they are not limited. It holds savedSeconds' worth, at least a
+// page of the usual size.
 func (r *rates) page(g *sharing.Grant) *rate.Limiter {
 	if g.RateRows <= 0 {
 		return nil
 	}
 	share := r.share(g.RateRows)
-	return r.limiter(r.rows, g.ID, share, max(DefaultLimit, int(share)))
+	return r.limiter(r.rows, g.ID, share, max(DefaultLimit, int(savedSeconds*share)))
 }
 
 // batch is how many rows of a stream make up a tenth of a second, so that pacing is smooth; at most a chunk.
