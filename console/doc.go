@@ -2,6 +2,6 @@
 // hold every rule. A page shows what its reader may do (authz.Enforcer.Allowed) and nothing else; whether it happens is
 // decided by the service when it is asked.
 //
-// Every sentence comes from messages/<language>.json. Pages carry no inline script or style, and nothing they need comes
+// Every sentence comes from messages/<language>/<area>.json. Pages carry no inline script or style, and nothing they need comes
 // from another machine.
 package console

@@ -12,13 +12,9 @@ import (
 // testHostile walks every address of the console: what browsers are told is on every answer, forms of other sites are refused,
 // and hostile addresses and forms are neither failures of the hub nor markup.
 func testHostile(t *testing.T, h *hub) {
-	source, err := os.ReadFile("console.go")
-	if err != nil {
-		t.Fatal(err)
-	}
 	const hostile = `Zq7"><svg/onload=alert(1)>'{{.}}`
 	var routes [][2]string
-	for _, m := range regexp.MustCompile(`m\.Handle(?:Func)?\("(GET|POST) ?([^"]*)"(?:\+(\w+))?`).FindAllStringSubmatch(string(source), -1) {
+	for _, m := range regexp.MustCompile(`m\.Handle(?:Func)?\("(GET|POST) ?([^"]*)"(?:\+(\w+))?`).FindAllStringSubmatch(allSources(t), -1) {
 		path := m[2]
 		switch m[3] {
 		case "setupLink", "setupPage":

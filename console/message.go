@@ -1,9 +1,11 @@
 package console
 
 import (
+	"cmp"
 	"embed"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"strings"
 
@@ -11,7 +13,7 @@ import (
 	"github.com/shuqiao/shuqiao/catalog/mask"
 )
 
-//go:embed messages/*.json
+//go:embed messages/*/*.json
 var messageFiles embed.FS
 
 // The languages of the console. The first is the one of a reader who has not chosen.
@@ -29,14 +31,28 @@ type messages struct {
 	text     map[string]string
 }
 
+// loadMessages reads all files of a language. A key that two files have is an error.
 func loadMessages(language string) (messages, error) {
-	raw, err := messageFiles.ReadFile("messages/" + language + ".json")
-	if err != nil {
-		return messages{}, fmt.Errorf("reading messages: %w", err)
+	files, err := fs.Glob(messageFiles, "messages/"+language+"/*.json")
+	if err != nil || len(files) == 0 {
+		return messages{}, fmt.Errorf("listing messages of %q: %w", language, cmp.Or(err, fs.ErrNotExist))
 	}
-	m := messages{language: language}
-	if err := json.Unmarshal(raw, &m.text); err != nil {
-		return messages{}, fmt.Errorf("reading messages of %q: %w", language, err)
+	m := messages{language: language, text: map[string]string{}}
+	for _, file := range files {
+		raw, err := messageFiles.ReadFile(file)
+		if err != nil {
+			return messages{}, fmt.Errorf("reading messages: %w", err)
+		}
+		var text map[string]string
+		if err := json.Unmarshal(raw, &text); err != nil {
+			return messages{}, fmt.Errorf("reading messages of %q: %w", file, err)
+		}
+		for key, sentence := range text {
+			if m.has(key) {
+				return messages{}, fmt.Errorf("reading messages of %q: %q is in another file, too", file, key)
+			}
+			m.text[key] = sentence
+		}
 	}
 	return m, nil
 }

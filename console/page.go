@@ -27,23 +27,20 @@ type frame struct {
 	Title   string // Key of the title, or the name of the thing shown.
 	Path    string // Where the reader is, to come back to after a change of language.
 	Reader  *reader
-	Nav     []navItem
+	Nav     []navGroup
 	Done    string   // Key of the sentence that says what was just done, or "".
 	Problem *problem // What went wrong with the last input, or nil.
+	Charts  bool     // The page draws charts, and loads what they need.
+	Grid    bool     // The page has a grid of items, and loads what it needs.
 	Body    any
 }
 
 // reader is who is signed in, for the header.
 type reader struct {
+	ID         uuid.UUID
 	Name       string
 	Department string
 	Roles      []authz.Role
-}
-
-type navItem struct {
-	Key, Href, Icon string
-	Active          bool
-	Count           int
 }
 
 // problem is a fault as a page shows it.
@@ -122,7 +119,8 @@ func (c *console) toSignIn(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet && r.Header.Get("HX-Request") == "" {
 		to += "?back=" + url.QueryEscape(r.URL.RequestURI())
 	} else if r.Method == http.MethodPost {
-		to += "?ended=1"
+		// Back to the page of the form, where the browser puts in again what was typed.
+		to += "?ended=1&back=" + url.QueryEscape(cameFrom(r))
 	}
 	if r.Header.Get("HX-Request") != "" {
 		w.Header().Set("HX-Redirect", to)
@@ -130,6 +128,15 @@ func (c *console) toSignIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// cameFrom is the page of this console whose form was sent, "" when that is not known.
+func cameFrom(r *http.Request) string {
+	from, err := url.Parse(r.Referer())
+	if err != nil || from.Host != r.Host {
+		return ""
+	}
+	return backTo(from.RequestURI())
 }
 
 // show draws a page that was asked for.
@@ -149,6 +156,12 @@ func (v *visit) again(page, title string, body any, err error) error {
 
 func (v *visit) draw(status int, page, title string, body any, err error) error {
 	f := frame{Title: v.say(title), Path: v.r.URL.RequestURI(), Body: body, Problem: v.problem(err)}
+	if b, ok := body.(interface{ charts() bool }); ok {
+		f.Charts = b.charts()
+	}
+	if b, ok := body.(interface{ grid() bool }); ok {
+		f.Grid = b.grid()
+	}
 	if v.r.Method != http.MethodGet {
 		f.Path = prefix + "/"
 	}
@@ -158,7 +171,7 @@ func (v *visit) draw(status int, page, title string, body any, err error) error 
 	switch {
 	case v.principal.Session == uuid.Nil:
 	case v.principal.Limit != "":
-		f.Reader = &reader{Name: v.principal.Name, Roles: v.principal.Roles} // Nothing else may be read yet.
+		f.Reader = &reader{ID: v.principal.ID, Name: v.principal.Name, Roles: v.principal.Roles} // Nothing else may be read yet.
 	default:
 		f.Reader, f.Nav = v.reader(), v.nav()
 	}

@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -12,7 +11,7 @@ import (
 
 // reader says who is signed in. A department that cannot be read is left out: the header must not cost a page.
 func (v *visit) reader() *reader {
-	return &reader{Name: v.principal.Name, Department: v.department(v.principal.Department), Roles: v.principal.Roles}
+	return &reader{ID: v.principal.ID, Name: v.principal.Name, Department: v.department(v.principal.Department), Roles: v.principal.Roles}
 }
 
 // department returns what a department is called in the reader's language, "" when there is none.
@@ -67,35 +66,4 @@ func (n *names) resource(ctx context.Context, id uuid.UUID) string {
 // own is a target of the reader's own department, for questions about menus.
 func (v *visit) own(kind string) authz.Target {
 	return authz.Target{Kind: kind, Department: v.principal.Department}
-}
-
-// nav lists what the reader may open.
-func (v *visit) nav() []navItem {
-	items := []navItem{{Key: "nav.directory", Href: prefix + "/resources", Icon: "database"}}
-	if v.may(authz.RequestRead, v.own("request")) {
-		items = append(items,
-			navItem{Key: "nav.todo", Href: prefix + "/todo", Icon: "checks", Count: v.waiting()},
-			navItem{Key: "nav.requests", Href: prefix + "/requests", Icon: "file-text"})
-	}
-	if v.may(authz.GrantRead, v.own("grant")) {
-		items = append(items, navItem{Key: "nav.grants", Href: prefix + "/grants", Icon: "key"})
-	}
-	if v.may(authz.TaskRead, v.own("task")) {
-		items = append(items, navItem{Key: "nav.runs", Href: prefix + "/tasks", Icon: "transfer"})
-	}
-	if v.may(authz.AlarmRead, v.own("alarm")) {
-		items = append(items, navItem{Key: "nav.alarms", Href: prefix + "/alarms", Icon: "alert-triangle", Count: v.alarms()})
-	}
-	if v.may(authz.AuditRead, v.own("event")) {
-		items = append(items, navItem{Key: "nav.audit", Href: prefix + "/audit", Icon: "shield-check"})
-	}
-	if v.may(authz.RetentionRead, v.own("retention")) {
-		items = append(items, navItem{Key: "nav.retention", Href: prefix + "/retention", Icon: "file-text"})
-	}
-	for i := range items {
-		path := v.r.URL.Path
-		items[i].Active = path == items[i].Href || strings.HasPrefix(path, items[i].Href+"/") ||
-			items[i].Key == "nav.runs" && strings.HasPrefix(path, prefix+"/runs/")
-	}
-	return items
 }

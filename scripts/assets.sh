@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Copies what the console serves from pinned npm packages into console/static, where it is committed: style sheet, htmx,
-# a sprite of the icons in use, and the licences. Needs npm; nothing else of the hub does.
+# Copies what the console serves from pinned npm packages into console/static, where it is committed: style sheets, htmx,
+# charts, the item grid, a sprite of the icons in use, and the licences. Needs npm; nothing else of the hub does.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=$PWD/console/static
@@ -15,6 +15,9 @@ modules=$work/node_modules
 # The source map comment would make browsers ask for a file that is not served.
 sed '/^\/\*# sourceMappingURL=.*\*\/$/d' "$modules/@tabler/core/dist/css/tabler.min.css" >"$out/tabler.min.css"
 cp "$modules/htmx.org/dist/htmx.min.js" "$out/htmx.min.js"
+cp "$modules/echarts/dist/echarts.common.min.js" "$out/echarts.min.js"
+sed '/^\/\/# sourceMappingURL=/d' "$modules/tabulator-tables/dist/js/tabulator.min.js" >"$out/tabulator.min.js"
+sed '/^\/\*# sourceMappingURL=.*\*\/$/d' "$modules/tabulator-tables/dist/css/tabulator_bootstrap5.min.css" >"$out/tabulator.min.css"
 
 # One file with every icon that icons.txt names, to be used as icons.svg#name.
 {
@@ -29,6 +32,8 @@ cp "$modules/htmx.org/dist/htmx.min.js" "$out/htmx.min.js"
 
 mkdir -p "$out/licences"
 cp "$modules/htmx.org/LICENSE" "$out/licences/htmx.txt"
+cat "$modules/echarts/LICENSE" "$modules/echarts/NOTICE" >"$out/licences/echarts.txt"
+cp "$modules/tabulator-tables/LICENSE" "$out/licences/tabulator.txt"
 cp "$modules/@tabler/icons/LICENSE" "$out/licences/tabler-icons.txt"
 # @tabler/core is published without its licence file; console/assets/tabler-core.txt is the project's own text.
 cp console/assets/tabler-core.txt "$out/licences/tabler-core.txt"

@@ -33,7 +33,8 @@ if [ "$*" = ./... ]; then
 fi
 echo "==> running the tests on a private PostgreSQL"
 code=0
-bin/withpg "$GO" test "${race[@]}" -timeout 15m "$@" || code=$?
+# One package more than there are processors: many tests wait for clocks and processes.
+bin/withpg "$GO" test "${race[@]}" -p "$(($(getconf _NPROCESSORS_ONLN) + 1))" -timeout 15m "$@" || code=$?
 if [ -n "$walk" ]; then
 	wait "$walk" || { echo "==> the browser test FAILED"; code=1; }
 	trap - EXIT

@@ -1,0 +1,73 @@
+package console
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/shuqiao/shuqiao/authz"
+)
+
+// navGroup is one part of the menu, without the entries that the reader may not open.
+type navGroup struct {
+	Key     string
+	Entries []navItem
+}
+
+type navItem struct {
+	Key, Href, Icon string
+	Active          bool
+	Count           int
+}
+
+// menuEntry is one page of the menu. It is there for readers who may do one of its actions in their own department; no actions
+// mean everybody.
+type menuEntry struct {
+	group, name, path, icon string
+	actions                 []authz.Action
+	under                   []string         // Other paths, without the prefix, whose pages belong to this entry.
+	count                   func(*visit) int // How much waits there; nil means nothing ever does.
+}
+
+// menu lists every page of the menu in its order.
+func menu() []menuEntry {
+	return []menuEntry{
+		{group: "catalogue", name: "directory", path: "/resources", icon: "database"},
+		{group: "sharing", name: "todo", path: "/todo", icon: "checks", actions: []authz.Action{authz.RequestRead}, count: (*visit).waiting},
+		{group: "sharing", name: "requests", path: "/requests", icon: "file-text", actions: []authz.Action{authz.RequestRead}},
+		{group: "sharing", name: "grants", path: "/grants", icon: "key", actions: []authz.Action{authz.GrantRead}},
+		{group: "exchange", name: "runs", path: "/tasks", icon: "transfer", actions: []authz.Action{authz.TaskRead}, under: []string{"/runs"}},
+		{group: "oversight", name: "alarms", path: "/alarms", icon: "alert-triangle", actions: []authz.Action{authz.AlarmRead}, count: (*visit).alarms},
+		{group: "oversight", name: "audit", path: "/audit", icon: "shield-check", actions: []authz.Action{authz.AuditRead}},
+		{group: "oversight", name: "retention", path: "/retention", icon: "hourglass", actions: []authz.Action{authz.RetentionRead}},
+	}
+}
+
+// nav is the menu as the reader sees it.
+func (v *visit) nav() []navGroup {
+	var groups []navGroup
+	for _, e := range menu() {
+		if len(e.actions) > 0 && !slices.ContainsFunc(e.actions, v.mayOwn) {
+			continue
+		}
+		item := navItem{Key: "nav." + e.name, Href: prefix + e.path, Icon: e.icon}
+		for _, path := range append([]string{e.path}, e.under...) {
+			at := prefix + path
+			item.Active = item.Active || v.r.URL.Path == at || strings.HasPrefix(v.r.URL.Path, at+"/")
+		}
+		if e.count != nil {
+			item.Count = e.count(v)
+		}
+		if len(groups) == 0 || groups[len(groups)-1].Key != "nav_group."+e.group {
+			groups = append(groups, navGroup{Key: "nav_group." + e.group})
+		}
+		last := &groups[len(groups)-1]
+		last.Entries = append(last.Entries, item)
+	}
+	return groups
+}
+
+// mayOwn says whether the reader may do something in the own department. The kind of the target is the action's.
+func (v *visit) mayOwn(a authz.Action) bool {
+	kind, _, _ := strings.Cut(string(a), ".")
+	return v.may(a, v.own(kind))
+}

@@ -1,0 +1,115 @@
+// What pages do besides showing: each habit belongs to a data- attribute, so that templates hold no script.
+(() => {
+  'use strict'
+
+  // The menu of narrow screens.
+  document.addEventListener('click', (e) => {
+    const opener = e.target.closest('[data-menu]')
+    if (opener) {
+      const open = document.body.classList.toggle('menu-open')
+      opener.setAttribute('aria-expanded', String(open))
+    }
+  })
+
+  // data-copy names the element whose text goes to the clipboard; data-copied is said when it is there.
+  document.addEventListener('click', async (e) => {
+    const button = e.target.closest('[data-copy]')
+    if (!button) return
+    const text = document.querySelector(button.dataset.copy).innerText
+    try {
+      await navigator.clipboard.writeText(text)
+    } catch {
+      // Without TLS browsers have no clipboard: the text is selected instead, for the keys to copy.
+      getSelection().selectAllChildren(document.querySelector(button.dataset.copy))
+      return
+    }
+    const before = button.innerHTML
+    button.textContent = button.dataset.copied
+    setTimeout(() => { button.innerHTML = before }, 1500)
+  })
+
+  // data-confirm on a form asks before it is sent, in a dialog that names what is touched.
+  document.addEventListener('submit', (e) => {
+    const form = e.target
+    const sentence = (e.submitter && e.submitter.dataset.confirm) || form.dataset.confirm
+    if (!sentence || form.dataset.confirmed) return
+    e.preventDefault()
+    const dialog = document.getElementById('confirm')
+    dialog.querySelector('p').textContent = sentence
+    dialog.returnValue = ''
+    dialog.onclose = () => {
+      if (dialog.returnValue !== 'yes') return
+      form.dataset.confirmed = '1'
+      form.requestSubmit(e.submitter || undefined)
+    }
+    dialog.showModal()
+  })
+
+  // data-submit on a select or box sends its form as soon as it changes: filters, mostly.
+  document.addEventListener('change', (e) => {
+    if (e.target.closest('[data-submit]')) e.target.form.requestSubmit()
+  })
+
+  // Keys: "/" goes to the search box, Escape closes the menu.
+  document.addEventListener('keydown', (e) => {
+    if (e.key === 'Escape') document.body.classList.remove('menu-open')
+    if (e.key !== '/' || e.ctrlKey || e.metaKey || e.altKey || e.target.closest('input, textarea, select, [contenteditable]')) return
+    const box = document.querySelector('main [type=search]') || document.getElementById('search')
+    if (box) { e.preventDefault(); box.focus(); box.select() }
+  })
+
+  // data-keep on a form keeps what is typed in this tab, under that name and for this person, until the form is done: a session that
+  // ends in the middle loses nothing. Passwords and files are never kept.
+  const who = document.body.dataset.reader || ''
+  const keptFields = 'input:not([type=password]):not([type=hidden]):not([type=file]), textarea, select'
+  const keyOf = (form) => `kept:${who}:${form.dataset.keep}`
+  const values = (form) => [...form.querySelectorAll(keptFields)].filter((f) => f.name).map((f) => [
+    f.name, ['checkbox', 'radio'].includes(f.type) ? f.value : null, ['checkbox', 'radio'].includes(f.type) ? f.checked : f.value,
+  ])
+  const restore = (form, kept) => {
+    for (const [name, value, now] of kept) {
+      for (const f of form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
+        if (value === null) { f.value = now; break }
+        if (f.value === value) f.checked = now
+      }
+    }
+  }
+  for (const form of document.querySelectorAll('form[data-keep]')) {
+    const kept = sessionStorage.getItem(keyOf(form))
+    if (kept && who && !form.querySelector('.wrong')) {
+      restore(form, JSON.parse(kept))
+      form.querySelector('[data-restored]')?.removeAttribute('hidden')
+      form.dispatchEvent(new Event('restored', { bubbles: true }))
+    }
+    const keep = () => { if (who) sessionStorage.setItem(keyOf(form), JSON.stringify(values(form))) }
+    form.addEventListener('input', keep)
+    form.addEventListener('submit', keep)
+  }
+  // A page that says that something was done forgets what was typed for it; signing out forgets everything.
+  if (document.querySelector('[data-done]')) {
+    for (const key of Object.keys(sessionStorage)) if (key.startsWith(`kept:${who}:`)) sessionStorage.removeItem(key)
+  }
+  document.getElementById('sign-out')?.closest('form').addEventListener('submit', () => sessionStorage.clear())
+
+  // data-chart holds a chart as JSON: {kind: "line"|"bar", x: [...], series: [{name, values, tone}], unit}.
+  const tones = { green: '#2a9d5c', blue: '#1f5fae', azure: '#3aa0d8', yellow: '#d9a400', orange: '#e8710a', red: '#d63939', secondary: '#8a94a3' }
+  for (const box of document.querySelectorAll('[data-chart]')) {
+    const spec = JSON.parse(box.dataset.chart)
+    const chart = window.echarts.init(box)
+    chart.setOption({
+      animation: false,
+      textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
+      color: ['blue', 'green', 'orange', 'azure', 'red'].map((t) => tones[t]),
+      grid: { left: 8, right: 16, top: spec.series.length > 1 ? 32 : 12, bottom: 4, containLabel: true },
+      legend: spec.series.length > 1 ? { top: 0, left: 0, icon: 'roundRect', itemHeight: 8 } : undefined,
+      tooltip: { trigger: 'axis', renderMode: 'richText', confine: true },
+      xAxis: { type: 'category', data: spec.x, axisTick: { show: false } },
+      yAxis: { type: 'value', minInterval: 1, name: spec.unit, splitLine: { lineStyle: { color: '#e6e9ee' } } },
+      series: spec.series.map((s) => ({
+        name: s.name, type: spec.kind, data: s.values, stack: spec.stacked ? 'all' : undefined, barMaxWidth: 28, symbolSize: 5,
+        itemStyle: s.tone ? { color: tones[s.tone] } : undefined,
+      })),
+    })
+    new ResizeObserver(() => chart.resize()).observe(box)
+  }
+})()
