@@ -3,12 +3,12 @@
   'use strict'
 
   // The menu of narrow screens.
+  const openMenu = (open) => {
+    document.body.classList.toggle('menu-open', open)
+    document.querySelector('[data-menu]')?.setAttribute('aria-expanded', String(open))
+  }
   document.addEventListener('click', (e) => {
-    const opener = e.target.closest('[data-menu]')
-    if (opener) {
-      const open = document.body.classList.toggle('menu-open')
-      opener.setAttribute('aria-expanded', String(open))
-    }
+    if (e.target.closest('[data-menu]')) openMenu(!document.body.classList.contains('menu-open'))
   })
 
   // data-copy names the element whose text goes to the clipboard; data-copied is said when it is there.
@@ -52,7 +52,7 @@
 
   // Keys: "/" goes to the search box, Escape closes the menu.
   document.addEventListener('keydown', (e) => {
-    if (e.key === 'Escape') document.body.classList.remove('menu-open')
+    if (e.key === 'Escape') openMenu(false)
     if (e.key !== '/' || e.ctrlKey || e.metaKey || e.altKey || e.target.closest('input, textarea, select, [contenteditable]')) return
     const box = document.querySelector('main [type=search]') || document.getElementById('search')
     if (box) { e.preventDefault(); box.focus(); box.select() }

@@ -1,0 +1,61 @@
+// Every page that a role can reach by links: no dead link, no key for a sentence, nothing wider than its window, and nothing that
+// axe-core calls serious or critical; in both languages, on a desk and on a phone.
+import { crawl } from '../lib/crawl.mjs'
+import { desk, phone } from '../lib/browser.mjs'
+import { tooWide, unfold, violations } from '../lib/look.mjs'
+
+const most = 150
+const each = 3
+const roles = ['system_admin', 'security_admin', 'auditor', 'platform_operator', 'police_admin', 'social_operator']
+
+export const byRole = Object.fromEntries(roles.map((name) => [`crawl-${name}`, { play: (story, hub) => play(story, hub, name) }]))
+
+async function play(story, hub, name) {
+  const person = await story.person(name)
+  const { page } = person
+  const firsts = []
+  const { kinds, visited, left } = await crawl(person, hub.base, { most, each, look: async (address, first) => {
+    await unfold(page)
+    await person.look()
+    await narrow(person, desk)
+    for (const violation of await violations(page)) person.fault(violation)
+    if (!first) return
+    firsts.push(address)
+    await keeping(person, hub, address)
+    await narrow(person, phone)
+    await page.setViewportSize(desk)
+  } })
+  story.ok(`${visited} pages of ${kinds.size} kinds as ${name}, ${left} more links known`)
+
+  // The same in English, as a phone shows it.
+  await person.goto('/ui/resources')
+  await page.click('button[name=language]')
+  await page.waitForSelector('html[lang=en]')
+  await page.setViewportSize(phone)
+  for (const address of firsts) {
+    await person.goto(address)
+    await unfold(page)
+    await person.look()
+    await narrow(person, phone)
+    for (const violation of await violations(page)) person.fault(violation)
+  }
+  await person.goto('/ui/resources')
+  await page.click('button[name=language]')
+  await page.waitForSelector('html[lang=zh-CN]')
+  story.ok(`${firsts.length} of them in English on a phone`)
+}
+
+// narrow finds what is wider than its window.
+async function narrow(person, size) {
+  await person.page.setViewportSize(size)
+  const wide = await tooWide(person.page)
+  if (wide) person.fault(`${wide.over} px wider than ${size.width}: ${wide.by.join(', ')}`)
+}
+
+// keeping notes the forms that promise to keep what was typed, for the story that ends the session in their middle.
+async function keeping(person, hub, address) {
+  for (const form of await person.page.locator('form[data-keep]').evaluateAll((all) => all.map((f) => f.dataset.keep))) {
+    const kind = form.replace(/[0-9a-f-]{36}/g, '')
+    if (!hub.keeping.has(kind)) hub.keeping.set(kind, { name: person.name, address, form })
+  }
+}
