@@ -91,6 +91,18 @@
   }
   document.getElementById('sign-out')?.closest('form').addEventListener('submit', () => sessionStorage.clear())
 
+  // What scrolls inside a page is reached by keys, too.
+  const scrolling = '.table-responsive, .scroll, pre.code, .tabs'
+  const reach = new ResizeObserver((seen) => {
+    for (const { target: box } of seen) {
+      if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) box.tabIndex = 0
+      else box.removeAttribute('tabindex')
+    }
+  })
+  const watch = (root) => { for (const box of root.querySelectorAll(scrolling)) reach.observe(box) }
+  watch(document)
+  document.addEventListener('htmx:load', (e) => watch(e.target.parentElement || document))
+
   // data-chart holds a chart as JSON: {kind: "line"|"bar", x: [...], series: [{name, values, tone}], unit}.
   const tones = { green: '#2a9d5c', blue: '#1f5fae', azure: '#3aa0d8', yellow: '#d9a400', orange: '#e8710a', red: '#d63939', secondary: '#8a94a3' }
   for (const box of document.querySelectorAll('[data-chart]')) {

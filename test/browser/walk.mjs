@@ -57,11 +57,11 @@ async function play(name, telling) {
   } catch (error) {
     story.fault(error.message)
   }
-  console.log(`${story.faults.length ? 'FAIL' : 'PASS'}  ${name} (${seconds(begun)})`)
+  console.log(`${story.faults.size ? 'FAIL' : 'PASS'}  ${name} (${seconds(begun)})`)
   for (const line of story.said) console.log(`      ${line}`)
-  if (story.faults.length) {
+  if (story.faults.size) {
     failed++
-    for (const fault of story.faults) console.log(`      FAIL  ${fault}`)
+    for (const fault of story.wrong()) console.log(`      FAIL  ${fault}`)
     for (const page of await story.last()) {
       console.log(`      ${page.who} was at ${page.at}, picture ${page.file}, which says:`)
       console.log(page.text.replace(/^/gm, '      | '))

@@ -47,7 +47,7 @@ export function people(browser, hub, shots) {
     context.setDefaultTimeout(30000)
     const page = await context.newPage()
     const path = () => page.url().replace(hub.base, '')
-    const fault = (text) => story.fault(`${name ?? 'nobody'} at ${path()}: ${text}`)
+    const fault = (text) => story.fault(text, `${name ?? 'nobody'} at ${path()}`)
     watch(page, hub, fault)
     await page.goto(`${hub.base}/ui/`)
     if (own) await signIn(page, name)

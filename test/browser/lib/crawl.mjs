@@ -1,12 +1,16 @@
 // Follows every link of the console from a person's home, a few examples of each kind of page.
 const id = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
+const named = ['tab', 'view', 'step', 'language'] // What these say makes a page of its own kind.
 
-// kindOf is what pages that differ only in what they show have in common: the path without ids, the tab, the names of filters.
+// kindOf is what pages that differ only in what they show have in common: the path without ids, the tab, and the filter; several
+// filters at once are one kind.
 export function kindOf(address) {
   const url = new URL(address, 'http://hub')
-  const query = [...new URLSearchParams(url.search)].filter(([, value]) => value !== '')
-    .map(([name, value]) => (['tab', 'view', 'step', 'language'].includes(name) ? `${name}=${value}` : name))
-  return url.pathname.replace(id, '{id}').replace(/\/\d+(?=\/|$)/g, '/{n}') + (query.length ? `?${[...new Set(query)].sort().join('&')}` : '')
+  const query = [...url.searchParams].filter(([, value]) => value !== '')
+  const parts = query.filter(([name]) => named.includes(name)).map(([name, value]) => `${name}=${value}`)
+  const filters = [...new Set(query.map(([name]) => name).filter((name) => !named.includes(name)))]
+  if (filters.length > 0) parts.push(filters.length > 1 ? 'filters' : filters[0])
+  return url.pathname.replace(id, '{id}').replace(/\/\d+(?=\/|$)/g, '/{n}') + (parts.length ? `?${parts.join('&')}` : '')
 }
 
 // links returns where a page leads: addresses inside the console, files to download, and what leads out of it.

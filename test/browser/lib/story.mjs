@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 export class Story {
   constructor(name, open, shots) {
-    Object.assign(this, { name, shots, said: [], faults: [], people: [], open })
+    Object.assign(this, { name, shots, said: [], faults: new Map(), people: [], open })
   }
 
   ok(what) { this.said.push(`ok    ${what}`) }
@@ -13,7 +13,19 @@ export class Story {
     this.ok(what)
   }
 
-  fault(text) { if (!this.faults.includes(text)) this.faults.push(text) }
+  // fault remembers what is wrong, and once where: the same on many pages is one thing to mend.
+  fault(text, where = '') {
+    if (!this.faults.has(text)) this.faults.set(text, [])
+    this.faults.get(text).push(where)
+  }
+
+  // wrong says every fault in a line.
+  wrong() {
+    return [...this.faults].map(([text, places]) => {
+      const others = new Set(places).size - 1
+      return (places[0] ? `${places[0]}: ` : '') + text + (others > 0 ? ` (and at ${others} others)` : '')
+    })
+  }
 
   here(person) { this.people.push(person) }
 

@@ -32,18 +32,19 @@ export async function play(story, hub) {
     const person = await story.person(name, { bypassCSP: true })
     const forms = []
     await crawl(person, hub.base, { most: 80, each: 1, look: async (address) => {
-      for (const [i, form] of (await formsOf(person.page)).entries()) {
-        if (!form.texts || skipped.test(form.action) || done.has(form.kind = `${form.method} ${kindOf(form.action)} ${form.fields}`)) continue
-        done.add(form.kind)
-        forms.push({ address, i })
+      for (const form of await formsOf(person.page)) {
+        const kind = `${form.method} ${kindOf(form.action)} ${form.names}`
+        if (!form.texts || skipped.test(form.action) || done.has(kind)) continue
+        done.add(kind)
+        forms.push({ address, id: form.id })
       }
     } })
-    for (const { address, i } of forms) {
+    for (const { address, id } of forms) {
       // What is refused at once is typed again as it should be, so that the rest is kept and shown elsewhere.
       let refused = []
       for (let pass = 0; pass < 2; pass++) {
         await person.goto(address)
-        await submit(person.page, i, refused)
+        if (!await submit(person.page, id, refused)) break
         await judge(person)
         refused = await person.page.evaluate(() => [...document.querySelectorAll('.wrong')].flatMap((w) => {
           let box = w.parentElement
@@ -75,18 +76,29 @@ async function atTheDoor(story, judge) {
   await nobody.leave()
 }
 
-const formsOf = (page) => page.evaluate(() => [...document.querySelectorAll('form:not([method=dialog])')].map((f) => ({
-  action: new URL(f.getAttribute('action') ?? '', location.href).pathname,
-  method: f.method,
-  fields: [...f.elements].map((e) => e.name).filter(Boolean).filter((n, i, all) => all.indexOf(n) === i).join(','),
-  texts: [...f.elements].some((e) => e.matches('textarea, input:not([type=hidden], [type=checkbox], [type=radio], [type=password], [type=file], [type=submit])')),
-})))
+// inForms runs in pages: which form is which is told by where it leads and what it asks.
+const inForms = `
+  window.hostileForms = () => [...document.querySelectorAll('form:not([method=dialog])')].map((form) => {
+    const names = [...new Set([...form.elements].map((e) => e.name).filter(Boolean))].join()
+    const action = new URL(form.getAttribute('action') ?? '', location.href).pathname
+    return { form, action, names, method: form.method, id: form.method + ' ' + action + ' ' + names }
+  })`
+const texts = 'textarea, input:not([type=hidden], [type=checkbox], [type=radio], [type=password], [type=file], [type=submit])'
 
-// submit fills one form of a page, all texts with markup but those named plain, and sends it without asking.
-async function submit(page, index, plain) {
-  const sent = page.waitForResponse((r) => r.request().resourceType() === 'document' || r.request().resourceType() === 'xhr' || r.request().resourceType() === 'fetch')
-  await page.evaluate(({ index, plain, payload }) => {
-    const form = [...document.querySelectorAll('form:not([method=dialog])')][index]
+async function formsOf(page) {
+  await page.evaluate(inForms)
+  return page.evaluate((texts) => window.hostileForms().map(({ form, action, names, method, id }) => ({
+    id, action, names, method, texts: [...form.elements].some((e) => e.matches(texts) && !e.disabled),
+  })), texts)
+}
+
+// submit fills one form of a page, all texts with markup but those named plain, and sends it without being asked whether. It says
+// whether the form is there.
+async function submit(page, id, plain) {
+  await page.evaluate(inForms)
+  const there = await page.evaluate(({ id, plain, payload }) => {
+    const form = window.hostileForms().find((f) => f.id === id)?.form
+    if (!form) return false
     const day = new Date(Date.now() + 100 * 24 * 3600 * 1000).toISOString().slice(0, 10)
     const likely = (e) => e.value || { date: day, 'datetime-local': `${day}T08:00`, number: '1', time: '08:00', month: day.slice(0, 7) }[e.type] || (e.inputMode === 'numeric' ? '1' : 'hostile-test')
     const ticked = {}
@@ -104,10 +116,23 @@ async function submit(page, index, plain) {
         e.value = payload
       }
     }
+    document.documentElement.dataset.old = '1'
     form.noValidate = true
     form.dataset.confirmed = '1'
-    form.requestSubmit([...form.elements].find((e) => e.tagName === 'BUTTON' && e.type === 'submit'))
-  }, { index, plain, payload })
-  await sent
-  await page.waitForLoadState('load')
+    return true
+  }, { id, plain, payload })
+  if (!there) return false
+  const [answer] = await Promise.all([
+    page.waitForResponse((r) => ['document', 'xhr', 'fetch'].includes(r.request().resourceType())),
+    page.evaluate((id) => {
+      const { form } = window.hostileForms().find((f) => f.id === id)
+      form.requestSubmit([...form.elements].find((e) => e.tagName === 'BUTTON' && e.type === 'submit'))
+    }, id),
+  ])
+  if (answer.request().resourceType() === 'document' && !/attachment/.test(answer.headers()['content-disposition'])) {
+    await page.waitForFunction(() => !document.documentElement.dataset.old && document.readyState === 'complete')
+  } else {
+    await page.waitForFunction(() => !document.querySelector('.htmx-request'))
+  }
+  return true
 }
