@@ -67,10 +67,16 @@
     f.name, ['checkbox', 'radio'].includes(f.type) ? f.value : null, ['checkbox', 'radio'].includes(f.type) ? f.checked : f.value,
   ])
   const restore = (form, kept) => {
+    const fields = [...form.querySelectorAll(keptFields)]
+    const met = {} // Of fields with one name, the first value is the first one's.
     for (const [name, value, now] of kept) {
-      for (const f of form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
-        if (value === null) { f.value = now; break }
-        if (f.value === value) f.checked = now
+      const named = fields.filter((f) => f.name === name)
+      if (value === null) {
+        const field = named[met[name] ?? 0]
+        met[name] = (met[name] ?? 0) + 1
+        if (field) field.value = now
+      } else {
+        for (const f of named) if (f.value === value) f.checked = now
       }
     }
   }

@@ -52,17 +52,19 @@ let failed = 0
 async function play(name, telling) {
   const story = new Story(name, open, shots)
   const begun = Date.now()
+  let last = []
   try {
     await telling.play(story, hub)
   } catch (error) {
     story.fault(error.message)
+    last = await story.last()
   }
   console.log(`${story.faults.size ? 'FAIL' : 'PASS'}  ${name} (${seconds(begun)})`)
   for (const line of story.said) console.log(`      ${line}`)
   if (story.faults.size) {
     failed++
     for (const fault of story.wrong()) console.log(`      FAIL  ${fault}`)
-    for (const page of await story.last()) {
+    for (const page of last) {
       console.log(`      ${page.who} was at ${page.at}, picture ${page.file}, which says:`)
       console.log(page.text.replace(/^/gm, '      | '))
     }

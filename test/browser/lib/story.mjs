@@ -39,7 +39,7 @@ export class Story {
       const file = join(this.shots, `failed-${this.name}-${i}.png`)
       await person.page.screenshot({ path: file, fullPage: true, timeout: 5000 }).catch(() => {})
       const text = await person.page.locator('main').innerText({ timeout: 2000 }).catch(() => '')
-      pages.push({ who: person.name ?? 'nobody', at: person.page.url(), file, text: text.replace(/\s*\n\s*/g, '\n').slice(0, 2000) })
+      pages.push({ who: person.name ?? 'nobody', at: person.page.url(), file, text: text.replace(/\s*\n\s*/g, '\n').slice(0, 1000) })
     }
     return pages
   }

@@ -13,9 +13,9 @@ export async function play(story, hub) {
   await page.waitForFunction(() => document.activeElement.id === 'content')
   story.ok('and it does')
 
-  await person.goto('/ui/requests')
+  await person.goto('/ui/account')
   await page.keyboard.press('/')
-  story.check('"/" goes to a search box', await page.evaluate(() => document.activeElement.type), 'search')
+  story.check('"/" goes to the search box', await at(), 'search')
   await page.keyboard.type(hub.population.name)
   await page.keyboard.press('Enter')
   await page.waitForURL(/\/ui\/resources\?/)
