@@ -3,13 +3,14 @@
 //   node screenshots.mjs --demo <data-dir>/demo.json --to <folder> [--only <picture>,…] [--chromium <path>]
 //
 // Names are the same at each run, and nothing secret is on a picture: who is shown made-up data sees no key and no password.
-import { mkdirSync, statSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { launch, people } from './lib/browser.mjs'
 import { openHub } from './lib/hub.mjs'
+import { shrink } from './lib/png.mjs'
 import { Story } from './lib/story.mjs'
-import { pictures } from './pictures.mjs'
+import { pictures, prepare } from './pictures.mjs'
 
 const largest = 150_000 // Bytes of one picture.
 
@@ -26,14 +27,14 @@ const story = new Story('screenshots', people(browser, hub, flags.to), flags.to)
 async function shot(page, name) {
   await page.evaluate(() => document.fonts.ready)
   await page.mouse.move(0, 0)
-  const path = join(flags.to, `${name}.png`)
-  await page.screenshot({ path, animations: 'disabled', caret: 'hide' })
-  const { size } = statSync(path)
-  console.log(`${name}.png ${Math.round(size / 1024)} KB`)
-  if (size > largest) story.fault(`${name}.png has ${size} bytes, more than ${largest}`)
+  const picture = shrink(await page.screenshot({ animations: 'disabled', caret: 'hide' }))
+  writeFileSync(join(flags.to, `${name}.png`), picture)
+  console.log(`${name}.png ${Math.round(picture.length / 1024)} KB`)
+  if (picture.length > largest) story.fault(`${name}.png has ${picture.length} bytes, more than ${largest}`)
 }
 
 try {
+  await prepare(hub)
   for (const language of ['zh-CN', 'en']) {
     const readers = new Map()
     for (const picture of pictures) {
@@ -49,7 +50,8 @@ try {
       }
       const reader = readers.get(picture.who)
       await reader.page.setViewportSize(picture.viewport ?? { width: 1366, height: 768 })
-      await picture.show(reader, hub)
+      const answer = await picture.show(reader, hub)
+      if (answer.status() !== 200) story.fault(`${picture.name}: ${answer.status()}`)
       await shot(reader.page, language === 'en' ? `${picture.name}.en` : picture.name)
     }
     for (const reader of readers.values()) {

@@ -1,5 +1,5 @@
 // Follows every link of the console from a person's home, a few examples of each kind of page.
-const id = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
+export const id = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
 const named = ['tab', 'view', 'step', 'language'] // What these say makes a page of its own kind.
 
 // kindOf is what pages that differ only in what they show have in common: the path without ids, the tab, and the filter; several

@@ -1,6 +1,6 @@
 // Every page that a role can reach by links: no dead link, no key for a sentence, nothing wider than its window, and nothing that
 // axe-core calls serious or critical; in both languages, on a desk and on a phone.
-import { crawl } from '../lib/crawl.mjs'
+import { crawl, id } from '../lib/crawl.mjs'
 import { desk, phone } from '../lib/browser.mjs'
 import { tooWide, unfold, violations } from '../lib/look.mjs'
 
@@ -55,7 +55,7 @@ async function narrow(person, size) {
 // keeping notes the forms that promise to keep what was typed, for the story that ends the session in their middle.
 async function keeping(person, hub, address) {
   for (const form of await person.page.locator('form[data-keep]').evaluateAll((all) => all.map((f) => f.dataset.keep))) {
-    const kind = form.replace(/[0-9a-f-]{36}/g, '')
+    const kind = form.replace(id, '{id}')
     if (!hub.keeping.has(kind)) hub.keeping.set(kind, { name: person.name, address, form })
   }
 }

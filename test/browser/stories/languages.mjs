@@ -13,6 +13,9 @@ export async function play(story) {
   await page.click('#sign-out')
   await page.waitForSelector('#sign-in')
   story.check('who signs out is asked in the same language to sign in', await language(), 'en')
+
+  const elsewhere = await story.person('statistics_operator', { own: true })
+  story.check('in another browser the person is spoken to as chosen', await elsewhere.page.getAttribute('html', 'lang'), 'en')
   await person.signIn()
   await page.click('button[name=language]')
   await page.waitForSelector('html[lang=zh-CN]')

@@ -11,8 +11,7 @@ export async function play(story, hub) {
     await person.context.clearCookies({ name: 'sq_session' })
     await page.locator(selector).evaluate((f) => { f.noValidate = true; f.dataset.confirmed = '1'; f.requestSubmit(f.querySelector('button:not([type=button])')) })
     await page.waitForSelector('#sign-in')
-    await person.signIn()
-    await person.goto(address)
+    await person.signIn() // It leads back to the form.
     await page.waitForSelector(selector, { state: 'attached' })
     const now = await written(page, selector)
     const lost = typed.flatMap(([field, value], i) => (now[i]?.[1] === value ? [] : [`${field} is ${now[i]?.[1]}, was ${value}`]))
