@@ -43,6 +43,12 @@ func (a *API) once(c *gin.Context, r Route, p authz.Principal, ctx huma.Context,
 	body, _ := raw.([]byte)
 	h := sha256.New()
 	fmt.Fprintf(h, "%s %s\n%s\n", c.Request.Method, c.Request.URL.RequestURI(), c.GetHeader("If-Match"))
+	// What a consuming system says about its call is as much a part of it as the body.
+	for _, name := range []string{"X-Grant", "X-Purpose", "X-Case-Number"} {
+		if value := c.GetHeader(name); value != "" {
+			fmt.Fprintf(h, "%s: %s\n", name, value)
+		}
+	}
 	h.Write(body)
 	want := repeated{route: r.Method + " " + r.Path, hash: h.Sum(nil)}
 
