@@ -95,7 +95,6 @@ func TestExportSpace(t *testing.T) {
 	if _, err := tight.exports.Create(t.Context(), b.client, request); err == nil {
 		t.Error("a second order was taken beside one that will fill the space")
 	}
-
 }
 
 // crowded are files beside which the folder becomes too full as soon as one is being written.

@@ -102,6 +102,7 @@ SHUQIAO_SOURCE_NETWORKS=default  # default
 SHUQIAO_NOTICE_NETWORKS=default  # default
 SHUQIAO_EXPORTS_DIR=  # default
 SHUQIAO_EXPORT_KEEP=168h  # default
+SHUQIAO_EXPORT_SPACE=50GiB  # default
 SHUQIAO_TIME_ZONE=Asia/Shanghai  # default
 SHUQIAO_TLS_CERT=  # default
 SHUQIAO_TLS_KEY=  # default
