@@ -47,7 +47,9 @@ func TestSuspendedBy(t *testing.T) {
 		want           sharing.SuspendedBy
 		providerOffers bool
 	}{
-		{func() (sharing.Grant, error) { return c.svc.SuspendGrant(t.Context(), c.policeAdmin, g.ID, 0, "核查") }, sharing.ByProvider, true},
+		{func() (sharing.Grant, error) {
+			return c.svc.SuspendGrant(t.Context(), c.policeAdmin, g.ID, 0, "核查")
+		}, sharing.ByProvider, true},
 		{func() (sharing.Grant, error) { return c.svc.SuspendGrant(t.Context(), c.operator, g.ID, 0, "监督") }, sharing.ByAuthority, false},
 	} {
 		moved := must[sharing.Grant](t, "suspending")(by.who())
