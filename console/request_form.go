@@ -332,7 +332,7 @@ func (v *visit) editForm() (formPage, sharing.Request, error) {
 	if err != nil {
 		return formPage{}, q, err
 	}
-	page.Editing, page.RowVersion, page.ClientName = true, q.RowVersion, v.client(v.r.Context(), q.ClientID, q.ConsumerDeptID)
+	page.Editing, page.RowVersion, page.ClientName = true, q.RowVersion, q.ClientName
 	if !inLines(q.RowFilter, page.Resource.Version.Items) {
 		page.KeepsRows, page.Words = true, v.rowsInWords(q.RowFilter, page.Resource.Version.Items)
 	}

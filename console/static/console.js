@@ -45,6 +45,19 @@
     dialog.showModal()
   })
 
+  // data-opens on a link names the part of the page that it opens and leads to.
+  document.addEventListener('click', (e) => {
+    const link = e.target.closest('[data-opens]')
+    if (link) document.getElementById(link.dataset.opens).open = true
+  })
+  // A form whose kept contents were put in again shows itself; data-refresh is a part of it that htmx draws anew from them, once it listens.
+  document.addEventListener('restored', (e) => {
+    const part = e.target.closest('details')
+    if (part) part.open = true
+    const drawn = e.target.querySelector('[data-refresh]')
+    if (drawn) document.addEventListener('DOMContentLoaded', () => drawn.dispatchEvent(new Event('change')))
+  })
+
   // data-submit on a select or box sends its form as soon as it changes: filters, mostly.
   document.addEventListener('change', (e) => {
     if (e.target.closest('[data-submit]')) e.target.form.requestSubmit()
