@@ -3,11 +3,11 @@
 
 const menus = {
   system_admin: ['/ui/resources', '/ui/alarms', '/ui/retention'],
-  security_admin: ['/ui/resources', '/ui/alarms'],
-  auditor: ['/ui/resources', '/ui/alarms', '/ui/audit', '/ui/retention'],
-  platform_operator: ['/ui/resources', '/ui/todo', '/ui/requests', '/ui/grants', '/ui/tasks', '/ui/alarms'],
-  statistics_admin: ['/ui/resources', '/ui/todo', '/ui/requests', '/ui/grants', '/ui/tasks', '/ui/alarms'],
-  statistics_operator: ['/ui/resources', '/ui/todo', '/ui/requests', '/ui/grants', '/ui/tasks', '/ui/alarms'],
+  security_admin: ['/ui/resources', '/ui/retention'],
+  auditor: ['/ui/resources', '/ui/audit', '/ui/retention'],
+  platform_operator: ['/ui/resources', '/ui/todo', '/ui/requests', '/ui/grants', '/ui/tasks', '/ui/alarms', '/ui/retention'],
+  statistics_admin: ['/ui/resources', '/ui/todo', '/ui/requests', '/ui/grants', '/ui/tasks', '/ui/alarms', '/ui/retention'],
+  statistics_operator: ['/ui/resources', '/ui/todo', '/ui/requests', '/ui/grants', '/ui/tasks'],
 }
 
 export async function play(story) {
