@@ -27,6 +27,33 @@ func (b *browser) cookie(name string) string {
 	return ""
 }
 
+// testAdminWords opens the pages of administration in English: every sentence is there.
+func testAdminWords(t *testing.T, h *hub) {
+	bare := regexp.MustCompile(`>\s*((?:people|person_state|departments|clients|client_state|key_state|key_kind|rules|rule_fact|power|health|health_check|channels|alarm_rules|unit|proof|evidence|checkpoints|access|audit|nav|object|verb|role)\.[a-z_*.-]+)\s*<`)
+	for who, pages := range map[string][]string{
+		"system_admin": {
+			"/ui/people", "/ui/people/new", "/ui/people/" + h.people["police_operator"].ID.String(), "/ui/departments", "/ui/departments/new",
+			"/ui/departments/" + h.police.ID.String() + "/edit", "/ui/alarms", "/ui/alarms/rules", "/ui/alarms/channels", "/ui/alarms/channels/new?kind=mail", "/ui/health",
+		},
+		"security_admin": {"/ui/people/" + h.people["police_operator"].ID.String(), "/ui/clients", "/ui/rules", "/ui/rules/matrix", "/ui/rules/changes", "/ui/rules/edit"},
+		"auditor":        {"/ui/audit", "/ui/audit/checkpoints", "/ui/evidence", "/ui/access", "/ui/access?kind=client"},
+		"social_admin":   {"/ui/clients/new", "/ui/clients/" + h.client.ID.String(), "/ui/people/new", "/ui/account"},
+	} {
+		b := h.as(t, who)
+		b.post("/ui/language", "language", "en", "back", "/ui/resources")
+		for _, path := range pages {
+			status, page := b.get(path)
+			if status != http.StatusOK || !strings.Contains(page, `<html lang="en">`) {
+				t.Errorf("%s opens %s in English: got %d", who, path, status)
+			}
+			if found := bare.FindStringSubmatch(page); found != nil {
+				t.Errorf("%s shows the bare key %s", path, found[1])
+			}
+		}
+		b.post("/ui/language", "language", "zh-CN", "back", "/ui/resources")
+	}
+}
+
 // testAdministrators keeps the administrators apart: of the pages of administration each sees those of their own duties in the
 // menu, and exactly those open.
 func testAdministrators(t *testing.T, h *hub) {
@@ -357,6 +384,7 @@ func testEvidence(t *testing.T, h *hub) {
 	if _, page = h.as(t, "social_admin").get("/ui/access?kind=client"); !strings.Contains(page, h.client.Name) || strings.Contains(page, "示例核验系统") {
 		t.Error("systems of another department can be asked about, or the own cannot")
 	}
+	h.work(t)
 	if _, page = h.as(t, "system_admin").get("/ui/health"); !strings.Contains(page, `id="well"`) || !strings.Contains(page, `title="alive"`) {
 		t.Error("the page of health shows no node")
 	}

@@ -23,7 +23,7 @@ type healthPage struct {
 	Checks []checkRow
 	Nodes  []nodeRow
 	Queue  *exchange.Queue // nil where the figures could not be read.
-	Late   time.Duration   // How long the oldest event has waited for its seal.
+	Late   int64           // Seconds that the oldest event has waited for its seal.
 	Alarms int
 }
 
@@ -78,7 +78,7 @@ func (c *console) showHealth(v *visit) error {
 		page.Queue = &q
 	}
 	if late, err := c.Log.Late(ctx); err == nil {
-		page.Late = late.Round(time.Second)
+		page.Late = int64(late.Seconds())
 	}
 	if v.everywhere(authz.AlarmRead) {
 		page.Alarms = v.alarms()

@@ -157,6 +157,7 @@ func TestEveryCodeHasAWord(t *testing.T) {
 		"node_state":     nodeStates(),
 		"node_role":      {"all", "api", "worker"},
 		"health_check":   checkNames(),
+		"health_cause":   checkNames(),
 		"yes":            {"true", "false"},
 		"access_reason":  sharing.AccessReasons(),
 		"access_way":     text(append(sharing.AccessWays(), authz.RejectRead)...),
