@@ -232,7 +232,7 @@ func (v *visit) rulePage(id string) (rulePage, error) {
 	return page, nil
 }
 
-// saveRule shows what a change of the rules would bring, or makes it. Nothing is saved that was not shown before.
+// saveRule shows what a change of the rules would bring, or makes it. The form that makes it holds exactly what was shown.
 func (c *console) saveRule(v *visit) error {
 	page, err := v.rulePage(v.field("before"))
 	if err != nil {
