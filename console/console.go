@@ -33,6 +33,10 @@ type Options struct {
 	Log      *audit.Log
 
 	Retention *retention.Service
+	// Checks are what must hold for this node to serve, as its readiness says.
+	Checks []Check
+	// VerifierKey is the public key that others need to check the hub's checkpoints; "" where it is not known.
+	VerifierKey string
 	// Verify verifies the whole log, as "shuqiao audit verify" does.
 	Verify func(context.Context) (audit.Report, error)
 	// Address is where a request comes from. nil means the caller's address, behind trusted proxies too.
@@ -106,6 +110,7 @@ func (c *console) routes() {
 	c.requestRoutes(m)
 	c.grantRoutes(m)
 	c.exchangeRoutes(m)
+	c.adminRoutes(m)
 	c.oversightRoutes(m)
 	m.Handle("/ui/", c.page(func(*visit) error { return notFound() }))
 	c.mux = m

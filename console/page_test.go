@@ -29,9 +29,16 @@ func TestConsole(t *testing.T) {
 	t.Run("a run shows counts, rejects and comparison", func(t *testing.T) { testRun(t, h) })
 	t.Run("an alarm is acknowledged and silenced", func(t *testing.T) { testAlarms(t, h) })
 	t.Run("who can see an entry, and what a system can see", func(t *testing.T) { testAccess(t, h) })
+	t.Run("disclosures are found by their evidence", func(t *testing.T) { testEvidence(t, h) })
 	t.Run("what is shown works, for each person", func(t *testing.T) { testLinks(t, h) })
 	t.Run("alarms of others stay theirs", func(t *testing.T) { testForeignAlarms(t, h) })
 	t.Run("what a person may not do answers 403", func(t *testing.T) { testForbidden(t, h) })
+	t.Run("administrators see their own duties", func(t *testing.T) { testAdministrators(t, h) })
+	t.Run("administration speaks both languages", func(t *testing.T) { testAdminWords(t, h) })
+	t.Run("an account is made, given a role and closed", func(t *testing.T) { testPeople(t, h) })
+	t.Run("a system gets its keys", func(t *testing.T) { testClients(t, h) })
+	t.Run("rules change in sight", func(t *testing.T) { testRules(t, h) })
+	t.Run("channels of alarms", func(t *testing.T) { testChannels(t, h) })
 	t.Run("my account: password, second factor, deputy", func(t *testing.T) { testAccount(t, h) })
 	t.Run("signing out ends the session", func(t *testing.T) { testSignOut(t, h) })
 	t.Run("hostile addresses and forms are refused", func(t *testing.T) { testHostile(t, h) })
@@ -151,6 +158,20 @@ func testLanguage(t *testing.T, h *hub) {
 	_, page := b.post("/ui/language", "language", "en", "back", path)
 	if !strings.Contains(page, `<html lang="en">`) || !strings.Contains(page, "Public Security Bureau of the Example City") || !strings.Contains(page, `title="conditional">Conditional<`) {
 		t.Error("English was not taken, or the reader was led away")
+	}
+	// The language is the person's: another browser speaks it from the sign-in on, and a browser nobody signed in with does not.
+	again := h.as(t, "social_operator")
+	if _, page := again.get(path); !strings.Contains(page, `<html lang="en">`) {
+		t.Error("another browser does not speak the person's language")
+	}
+	if again.post("/ui/sign-out"); again.cookie("sq_language") != "en" {
+		t.Error("signing out forgets the language of the sign-in page")
+	}
+	if _, page := h.as(t, "social_admin").get(path); !strings.Contains(page, `<html lang="zh-CN">`) {
+		t.Error("somebody else's language changed, too")
+	}
+	if _, page = b.post("/ui/language", "language", "zh-CN", "back", path); !strings.Contains(page, `<html lang="zh-CN">`) {
+		t.Error("Chinese was not taken back")
 	}
 }
 

@@ -30,6 +30,7 @@ import (
 	"github.com/shuqiao/shuqiao/exchange/retention"
 	"github.com/shuqiao/shuqiao/exchange/store"
 	"github.com/shuqiao/shuqiao/internal/db"
+	"github.com/shuqiao/shuqiao/internal/netguard"
 	"github.com/shuqiao/shuqiao/internal/pgtest"
 	"github.com/shuqiao/shuqiao/internal/secret"
 	"github.com/shuqiao/shuqiao/sharing"
@@ -88,7 +89,9 @@ func setup(t testing.TB) *hub {
 	h.sharing = sharing.New(sharing.Options{DB: h.db, Enforcer: h.enforcer, Catalog: h.catalog, Keyring: h.keyring, Calendar: days})
 	rows := store.New(h.db)
 	h.exchange = exchange.New(exchange.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, Store: rows, Log: log})
-	h.alarm = alarm.New(alarm.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, Log: log, Every: time.Millisecond})
+	loopback, err := netguard.Parse("127.0.0.1")
+	check(err)
+	h.alarm = alarm.New(alarm.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, Networks: loopback, Log: log, Every: time.Millisecond})
 	running, stop := context.WithCancel(context.WithoutCancel(h.ctx))
 	done := make(chan struct{})
 	go func() { defer close(done); _ = follower.Run(running) }()

@@ -57,6 +57,12 @@
     const drawn = e.target.querySelector('[data-refresh]')
     if (drawn) document.addEventListener('DOMContentLoaded', () => drawn.dispatchEvent(new Event('change')))
   })
+  // data-busy on a form says what goes on while it takes long, and keeps it from being sent twice.
+  document.addEventListener('submit', (e) => {
+    const sentence = e.target.dataset.busy
+    if (!sentence || e.defaultPrevented || !e.submitter) return
+    setTimeout(() => { e.submitter.disabled = true; e.submitter.textContent = sentence })
+  })
 
   // data-submit on a select or box sends its form as soon as it changes: filters, mostly.
   document.addEventListener('change', (e) => {
