@@ -103,6 +103,7 @@ func (c *console) routes() {
 	c.doorRoutes(m)
 	c.accountRoutes(m)
 	c.directoryRoutes(m)
+	c.deskRoutes(m)
 	c.requestRoutes(m)
 	c.grantRoutes(m)
 	c.exchangeRoutes(m)

@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/shuqiao/shuqiao/authz"
-	"github.com/shuqiao/shuqiao/internal/db"
 	"github.com/shuqiao/shuqiao/internal/fault"
 	"github.com/shuqiao/shuqiao/sharing"
 )
@@ -24,37 +23,27 @@ type requestRow struct {
 	CreatedAt                    time.Time
 	DueAt                        *time.Time
 	Overdue                      bool
+	Clock                        clock
 }
 
 func (n *names) request(q sharing.Request) requestRow {
 	row := requestRow{
-		ID: q.ID, Resource: n.resource(n.v.r.Context(), q.ResourceID), Consumer: n.department(q.ConsumerDeptID),
+		ID: q.ID, Resource: n.title(q), Consumer: n.department(q.ConsumerDeptID),
 		Provider: n.department(q.ProviderDeptID), Items: len(q.Items), State: q.State, CreatedAt: q.CreatedAt, DueAt: q.DueAt,
 	}
 	waits := q.State == sharing.RequestPendingAcceptance || q.State == sharing.RequestInReview
 	row.Overdue = waits && q.DueAt != nil && n.v.Clock().After(*q.DueAt)
+	row.Clock = n.v.clock(q.DueAt, q.State)
 	return row
 }
 
 func (n *names) requests(all []sharing.Request) []requestRow {
+	n.learn(all)
 	rows := make([]requestRow, 0, len(all))
 	for _, q := range all {
 		rows = append(rows, n.request(q))
 	}
 	return rows
-}
-
-type requestList struct {
-	Rows []requestRow
-	More string
-}
-
-func (c *console) showRequests(v *visit) error {
-	all, next, err := v.Sharing.ListRequests(v.r.Context(), v.principal, sharing.RequestFilter{}, db.Page{Cursor: v.query("cursor")})
-	if err != nil {
-		return err
-	}
-	return v.show("requests", "requests.title", requestList{Rows: v.names().requests(all), More: more(prefix+"/requests", next)})
 }
 
 // requestPage is one request with what the reader may do about it.

@@ -3,6 +3,7 @@ package sharing
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -93,4 +94,10 @@ func (s *Service) Titles(ctx context.Context, p authz.Principal, requests []Requ
 		return nil, fmt.Errorf("reading what requests are about: %w", err)
 	}
 	return out, nil
+}
+
+// WorkingDaysLeft counts the working days after today up to the day of a limit; it is negative by the working days that have
+// passed since a limit that is over, at least -1.
+func (s *Service) WorkingDaysLeft(due time.Time) int {
+	return s.calendar.Left(s.enforcer.Follower().Now(), due)
 }

@@ -31,6 +31,7 @@ type Notice struct {
 	Reason     string
 	At         time.Time
 	Unread     bool
+	Readable   bool // The entry can be opened by p now.
 }
 
 // NoticeEvent says what happened.
@@ -115,7 +116,8 @@ func (s *Service) Notices(ctx context.Context, p authz.Principal, page db.Page) 
 		Notice
 	}
 	rows, err := s.db.Pool.Query(ctx, `
-		SELECT n.step, n.kind, n.id, n.event, n.side, n.resource_id, coalesce(v.name, r.name) AS resource, n.reason, n.at, n.at > $7 AS unread
+		SELECT n.step, n.kind, n.id, n.event, n.side, n.resource_id, coalesce(v.name, r.name) AS resource, n.reason, n.at, n.at > $7 AS unread,
+			r.state = 'published' OR r.provider_dept_id = $1 AND $6 AS readable
 		FROM (`+noticesSQL+`) AS n JOIN resource r ON r.id = n.resource_id
 		LEFT JOIN resource_version v ON v.resource_id = n.resource_id AND v.version = n.version
 		WHERE $8::uuid IS NULL OR (n.at, n.step) < ($9, $8) ORDER BY n.at DESC, n.step DESC LIMIT $10`,
