@@ -1,12 +1,16 @@
 package console
 
 import (
+	"net/url"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/internal/db"
+	"github.com/shuqiao/shuqiao/internal/fault"
 	"github.com/shuqiao/shuqiao/sharing"
 )
 
@@ -16,19 +20,27 @@ type grantRow struct {
 	Resource, Client, Consumer, Provider string
 	Items                                int
 	State                                sharing.GrantState
+	Purpose                              string
 	ValidTo                              time.Time
+	Soon                                 bool // It ends within soonEnds.
 }
 
+// soonEnds is how long before its end a grant is marked, so that there is time to ask anew.
+const soonEnds = 30 * 24 * time.Hour
+
 func (n *names) grant(g sharing.Grant) grantRow {
-	ctx := n.v.r.Context()
 	row := grantRow{
-		ID: g.ID, Resource: n.resource(ctx, g.ResourceID), Client: n.v.client(ctx, g.ClientID, g.ConsumerDeptID),
+		ID: g.ID, Resource: g.ResourceName, Client: g.ClientName,
 		Consumer: n.department(g.ConsumerDeptID), Provider: n.department(g.ProviderDeptID), Items: len(g.Items),
-		State: g.State, ValidTo: g.ValidTo,
+		State: g.State, Purpose: g.PurposeText, ValidTo: g.ValidTo,
 	}
-	// The period ends by the clock; the sweep that writes it down may come later.
-	if (g.State == sharing.GrantActive || g.State == sharing.GrantSuspended) && !n.v.Clock().Before(g.ValidTo) {
-		row.State = sharing.GrantExpired
+	if g.State == sharing.GrantActive || g.State == sharing.GrantSuspended {
+		// The period ends by the clock; the sweep that writes it down may come later.
+		left := g.ValidTo.Sub(n.v.Clock())
+		row.Soon = left > 0 && left <= soonEnds
+		if left <= 0 {
+			row.State = sharing.GrantExpired
+		}
 	}
 	return row
 }
@@ -41,135 +53,128 @@ func (n *names) grants(all []sharing.Grant) []grantRow {
 	return rows
 }
 
+// grantList is the list of grants with what narrows it.
 type grantList struct {
-	Rows []grantRow
-	More string
+	Side, State, Text string
+	Soon              bool
+	States            []sharing.GrantState
+	Sides             bool // The reader's department has a side; the authority has none.
+	Rows              []grantRow
+	More, Table       string
+	Narrowed          bool
+	Restored          *restoredGrants // For who may confirm them; nil where none wait.
 }
 
-func (c *console) showGrants(v *visit) error {
-	all, next, err := v.Sharing.ListGrants(v.r.Context(), v.principal, sharing.GrantFilter{}, db.Page{Cursor: v.query("cursor")})
-	if err != nil {
-		return err
+// restoredGrants are the first of those that a restore suspended, with what was typed about them.
+type restoredGrants struct {
+	Rows   []grantRow
+	More   bool
+	Reason string
+}
+
+func (c *console) showGrants(v *visit) error { return v.drawGrants("", nil) }
+
+// drawGrants draws the list; reason and problem are those of a confirmation that failed.
+func (v *visit) drawGrants(reason string, problem error) error {
+	page := grantList{
+		Side: v.query("side"), State: v.query("state"), Text: v.query("q"), Soon: v.query("soon") != "", Table: v.sheetAddress(),
+		States: []sharing.GrantState{sharing.GrantActive, sharing.GrantSuspended, sharing.GrantPendingDelivery, sharing.GrantExpired, sharing.GrantTerminated},
+		Sides:  !v.may(authz.GrantRead, authz.Target{Kind: "grant"}),
 	}
-	return v.show("grants", "grants.title", grantList{Rows: v.names().grants(all), More: more(prefix+"/grants", next)})
-}
-
-// grantPage is one grant with what the reader may do about it.
-type grantPage struct {
-	Grant   sharing.Grant
-	Row     grantRow
-	Terms   terms
-	Moves   []grantMove
-	Steps   []grantStep
-	Address string // Where the consumer's client pulls from; "" for other readers.
-	Access  string // Address of what the client can see, for those who may ask.
-}
-
-type grantMove struct {
-	Step, Key, Icon, Consequence string
-	Form, Danger, Open           bool
-	Record                       bool // The negotiation and the filing must be recorded (Order 809, Art 27).
-	Reason, Negotiation          string
-	Filing, Date                 string
-}
-
-type grantStep struct {
-	sharing.GrantEntry
-	Department string
-}
-
-func (c *console) showGrant(v *visit) error {
-	id, err := v.id()
-	if err != nil {
-		return err
-	}
-	return v.drawGrant(id, "", nil)
-}
-
-func (v *visit) drawGrant(id uuid.UUID, failed string, problem error) error {
-	ctx := v.r.Context()
-	g, err := v.Sharing.GetGrant(ctx, v.principal, id)
-	if err != nil {
-		return err
-	}
-	history, err := v.Sharing.GrantHistory(ctx, v.principal, id)
-	if err != nil {
-		return err
+	page.Narrowed = page.Side != "" || page.State != "" || page.Text != "" || page.Soon
+	f := sharing.GrantFilter{State: sharing.GrantState(page.State), Side: sharing.Side(page.Side), Text: page.Text}
+	if page.Soon {
+		f.ExpiresWithin = soonEnds
 	}
 	names := v.names()
-	page := grantPage{
-		Grant: g, Row: names.grant(g), Terms: v.termsOfGrant(g, v.version(sharingResource{g.ResourceID, g.ResourceVersion})),
+	if v.asSheet() {
+		return v.sheet("grants", grantColumns(), func(cursor string) ([][]string, string, error) {
+			all, next, err := v.Sharing.ListGrants(v.r.Context(), v.principal, f, db.Page{Limit: db.MaxPage, Cursor: cursor})
+			return v.grantCells(names.grants(all)), next, err
+		})
 	}
-	page.Access = v.clientAccessLink(g)
-	if v.principal.Department == g.ConsumerDeptID {
-		page.Address = "/api/v1/data/" + g.ResourceID.String() + "/rows"
-	}
-	suspendedBy := sharing.Side("")
-	for _, e := range history {
-		step := grantStep{GrantEntry: e}
-		if e.ActorDept != nil {
-			step.Department = names.department(*e.ActorDept)
-		}
-		page.Steps = append(page.Steps, step)
-		if e.Step == sharing.GrantSuspend {
-			suspendedBy = e.Side
-		}
-	}
-	page.Moves = v.grantMoves(g, page.Row.State, suspendedBy, failed)
-	if problem != nil {
-		return v.again("grant", page.Row.Resource, page, problem)
-	}
-	return v.show("grant", page.Row.Resource, page)
-}
-
-// grantMoves lists what the reader can do now. What the authority suspended is not the provider's to resume.
-func (v *visit) grantMoves(g sharing.Grant, shown sharing.GrantState, suspendedBy sharing.Side, failed string) []grantMove {
-	if shown == sharing.GrantExpired {
-		return nil
-	}
-	authority := v.principal.Has(authz.PlatformOperator)
-	looks := map[sharing.GrantStep]grantMove{
-		sharing.GrantSuspend:   {Icon: "player-pause", Form: true, Danger: true},
-		sharing.GrantResume:    {Icon: "player-play", Form: true},
-		sharing.GrantTerminate: {Icon: "ban", Form: true, Danger: true, Record: !authority},
-	}
-	var moves []grantMove
-	for _, step := range v.Sharing.PossibleGrantSteps(v.principal, g) {
-		m, ok := looks[step]
-		if !ok || step == sharing.GrantResume && suspendedBy == sharing.AuthoritySide && !authority {
-			continue
-		}
-		m.Step, m.Key, m.Consequence = string(step), "move."+string(step), "consequence."+string(step)
-		if failed == m.Step {
-			m.Open, m.Reason, m.Negotiation = true, v.field("reason"), v.field("negotiation")
-			m.Filing, m.Date = v.field("filing_no"), v.field("date")
-		}
-		moves = append(moves, m)
-	}
-	return moves
-}
-
-func (c *console) moveGrant(v *visit) error {
-	ctx := v.r.Context()
-	id, err := v.id()
+	all, next, err := v.Sharing.ListGrants(v.r.Context(), v.principal, f, db.Page{Cursor: v.query("cursor")})
 	if err != nil {
 		return err
 	}
-	step, reason, version := v.r.PathValue("move"), v.field("reason"), v.rowVersion()
-	switch sharing.GrantStep(step) {
-	case sharing.GrantSuspend:
-		_, err = v.Sharing.SuspendGrant(ctx, v.principal, id, version, reason)
-	case sharing.GrantResume:
-		_, err = v.Sharing.ResumeGrant(ctx, v.principal, id, version, reason)
-	case sharing.GrantTerminate:
-		_, err = v.Sharing.TerminateGrant(ctx, v.principal, id, version, reason, sharing.Filing{
-			Negotiation: v.field("negotiation"), FilingNo: v.field("filing_no"), Date: v.field("date"),
+	page.Rows = names.grants(all)
+	if next != "" {
+		q := v.r.URL.Query()
+		q.Del("done")
+		q.Set("cursor", next)
+		page.More = (&url.URL{Path: prefix + "/grants", RawQuery: q.Encode()}).RequestURI()
+	}
+	if page.Restored, err = v.restored(names); err != nil {
+		return err
+	}
+	if problem != nil {
+		if page.Restored != nil {
+			page.Restored.Reason = reason
+		}
+		return v.again("grants", "grants.title", page, problem)
+	}
+	return v.show("grants", "grants.title", page)
+}
+
+// grantColumns are the columns of the table of grants, as keys.
+func grantColumns() []string {
+	return []string{
+		"request.resource", "grant.client", "request.consumer", "request.provider", "terms.purpose", "request.item_count", "list.state", "grant.until", "grant.id",
+	}
+}
+
+func (v *visit) grantCells(rows []grantRow) [][]string {
+	out := make([][]string, 0, len(rows))
+	for _, r := range rows {
+		out = append(out, []string{
+			r.Resource, r.Client, r.Consumer, r.Provider, r.Purpose, strconv.Itoa(r.Items), v.word("grant_state", r.State), v.formats.moment(r.ValidTo), r.ID.String(),
 		})
-	default:
-		return notFound()
 	}
-	if err == nil {
-		return v.to(prefix+"/grants/"+id.String(), "grant_"+step)
+	return out
+}
+
+// restored lists the grants that wait for their confirmation after a restore, nil for who may not confirm and where none waits.
+func (v *visit) restored(n *names) (*restoredGrants, error) {
+	if !v.may(authz.GrantConfirmRestored, authz.Target{Kind: "grant"}) {
+		return nil, nil
 	}
-	return v.drawGrant(id, step, err)
+	all, next, err := v.Sharing.ListGrants(v.r.Context(), v.principal, sharing.GrantFilter{SuspendedBy: sharing.ByRestore}, db.Page{Limit: 50})
+	if err != nil {
+		return nil, err
+	}
+	rows := slices.DeleteFunc(n.grants(all), func(r grantRow) bool { return r.State == sharing.GrantExpired })
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	return &restoredGrants{Rows: rows, More: next != ""}, nil
+}
+
+// confirmRestored says that grants which a restore suspended are still in force: those that were ticked, or all of them.
+func (c *console) confirmRestored(v *visit) error {
+	reason := v.field("reason")
+	var ids []uuid.UUID
+	if v.field("which") != "all" {
+		for _, text := range v.r.PostForm["grant"] {
+			id, err := uuid.Parse(text)
+			if err != nil {
+				return v.drawGrants(reason, oneField("grant", "unknown"))
+			}
+			ids = append(ids, id)
+		}
+		if len(ids) == 0 {
+			return v.drawGrants(reason, oneField("grant", "choose_some"))
+		}
+	}
+	for {
+		done, err := v.Sharing.ConfirmRestored(v.r.Context(), v.principal, reason, ids)
+		if fault.Is(err, fault.Forbidden) {
+			return err
+		}
+		if err != nil {
+			return v.drawGrants(reason, err)
+		}
+		if done.Left == 0 || done.Confirmed == 0 {
+			return v.to(prefix+"/grants", "grants_confirmed")
+		}
+	}
 }

@@ -114,7 +114,8 @@ var tones = map[string]string{
 	"fire_outcome.missed": "orange", "fire_outcome.error": "red",
 	"alarm_severity.info": "azure", "alarm_severity.warning": "orange", "alarm_severity.critical": "red",
 	"alarm_state.open": "orange", "alarm_state.acknowledged": "blue", "alarm_state.silenced": "secondary", "alarm_state.closed": "green",
-	"yes.true": "green",
+	"yes.true":     "green",
+	"change.wider": "orange", "change.narrower": "green", "change.other": "yellow",
 }
 
 func tone(group, code string) string {

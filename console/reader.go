@@ -7,7 +7,6 @@ import (
 
 	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/catalog"
-	"github.com/shuqiao/shuqiao/sharing"
 )
 
 // reader says who is signed in. A department that cannot be read is left out: the header must not cost a page.
@@ -36,7 +35,6 @@ type names struct {
 	v           *visit
 	departments map[uuid.UUID]string
 	resources   map[uuid.UUID]string
-	titles      map[uuid.UUID]string // Of requests.
 }
 
 func (v *visit) names() *names {
@@ -50,6 +48,14 @@ func (n *names) department(id uuid.UUID) string {
 		n.departments[id] = name
 	}
 	return name
+}
+
+// called is department where its Chinese name is known already.
+func (n *names) called(id uuid.UUID, chineseName string) string {
+	if n.v.language == chinese && chineseName != "" {
+		return chineseName
+	}
+	return n.department(id)
 }
 
 // resource returns a resource's name, or its id where the reader may not read it any more.
@@ -68,21 +74,4 @@ func (n *names) resource(ctx context.Context, id uuid.UUID) string {
 // own is a target of the reader's own department, for questions about menus.
 func (v *visit) own(kind string) authz.Target {
 	return authz.Target{Kind: kind, Department: v.principal.Department}
-}
-
-// learn reads what the resources of requests are called, all at once.
-func (n *names) learn(all []sharing.Request) {
-	titles, err := n.v.Sharing.Titles(n.v.r.Context(), n.v.principal, all)
-	if err != nil {
-		n.v.Logger.WarnContext(n.v.r.Context(), "reading what requests are about", "error", err)
-	}
-	n.titles = titles
-}
-
-// title returns what the resource of a request is called.
-func (n *names) title(q sharing.Request) string {
-	if name := n.titles[q.ID]; name != "" {
-		return name
-	}
-	return n.resource(n.v.r.Context(), q.ResourceID)
 }

@@ -57,7 +57,7 @@ func (v *visit) editForm() (formPage, sharing.Request, error) {
 	if err != nil {
 		return formPage{}, q, err
 	}
-	page.Editing, page.RowVersion, page.ClientName = true, q.RowVersion, v.client(v.r.Context(), q.ClientID, q.ConsumerDeptID)
+	page.Editing, page.RowVersion, page.ClientName = true, q.RowVersion, q.ClientName
 	part := &page.Parts[0]
 	if !inLines(q.RowFilter, part.Resource.Version.Items) {
 		part.KeepsRows, part.Words = true, v.rowsInWords(q.RowFilter, part.Resource.Version.Items)

@@ -64,6 +64,8 @@ func (c *console) requestRoutes(m *http.ServeMux) {
 	m.Handle("GET /ui/requests/{id}", c.page(c.showRequest))
 	m.Handle("GET /ui/requests/{id}/edit", c.page(c.showEditForm))
 	m.Handle("POST /ui/requests/{id}/edit", c.page(c.editRequest))
+	m.Handle("POST /ui/requests/{id}/outlook", c.page(c.showOutlook))
+	m.Handle("GET /ui/requests/{id}/{move}", c.page(c.backToRequest))
 	m.Handle("POST /ui/requests/{id}/{move}", c.page(c.moveRequest))
 }
 
@@ -71,7 +73,10 @@ func (c *console) requestRoutes(m *http.ServeMux) {
 func (c *console) grantRoutes(m *http.ServeMux) {
 	m.Handle("GET /ui/grants", c.page(c.showGrants))
 	m.Handle("GET /ui/grants/{id}", c.page(c.showGrant))
+	m.Handle("GET /ui/grants/{id}/refusal", c.page(c.showRefusal))
+	m.Handle("GET /ui/grants/{id}/{move}", c.page(c.backToGrant))
 	m.Handle("POST /ui/grants/{id}/{move}", c.page(c.moveGrant))
+	m.Handle("POST /ui/grants/confirm-restored", c.page(c.confirmRestored))
 }
 
 // exchangeRoutes are tasks and their runs.

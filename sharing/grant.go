@@ -55,4 +55,12 @@ type Grant struct {
 	RowVersion      int64                 `json:"row_version"`
 	CreatedAt       time.Time             `json:"created_at"`
 	UpdatedAt       time.Time             `json:"updated_at"`
+
+	SuspendedBy SuspendedBy `json:"suspended_by"` // "" unless suspended.
+
+	// What the ids above are called now, the resource as in the version of the terms.
+	ClientName   string `json:"client_name"`
+	ConsumerName string `json:"consumer_name"`
+	ProviderName string `json:"provider_name"`
+	ResourceName string `json:"resource_name"`
 }

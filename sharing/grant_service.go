@@ -33,6 +33,7 @@ type GrantEntry struct {
 	Reason    string          `json:"reason"`
 	Document  json.RawMessage `json:"document,omitempty"`
 	At        time.Time       `json:"at"`
+	ActorName string          `json:"actor_name"` // "" for the hub.
 }
 
 // SuspendGrant stops a grant at once, by the provider or the authority (Order 809, Art 27): within a second of the commit
@@ -68,11 +69,7 @@ func (s *Service) moveGrant(ctx context.Context, p authz.Principal, id uuid.UUID
 	if _, err := s.enforcer.Check(ctx, p, action, target); err != nil {
 		return Grant{}, err
 	}
-	// Who holds the right on objects of every department acts for the authority, unless the object is the own department's.
-	side := AuthoritySide
-	if target.Department = uuid.Nil; !s.enforcer.Allowed(p, action, target) {
-		side = ProviderSide
-	}
+	side := s.sideOf(p, action, target)
 	err = s.db.InTx(ctx, func(tx *db.Tx) (err error) {
 		if g, err = loadGrant(ctx, tx, id, "FOR UPDATE"); err != nil {
 			return err
@@ -98,6 +95,14 @@ func (s *Service) moveGrant(ctx context.Context, p authz.Principal, id uuid.UUID
 		return Grant{}, err
 	}
 	return g, nil
+}
+
+// sideOf says for whom p acts on a grant: who holds the right on objects of every department acts for the authority.
+func (s *Service) sideOf(p authz.Principal, action authz.Action, target authz.Target) Side {
+	if target.Department = uuid.Nil; s.enforcer.Allowed(p, action, target) {
+		return AuthoritySide
+	}
+	return ProviderSide
 }
 
 func checkFiling(m GrantMove, side Side, reason string, filing *Filing) error {
@@ -148,6 +153,9 @@ func (s *Service) shiftGrant(ctx context.Context, tx *db.Tx, p authz.Principal, 
 	if err := one(tag.RowsAffected()); err != nil {
 		return err
 	}
+	if g.SuspendedBy = ""; m.Step == GrantSuspend {
+		g.SuspendedBy = suspendedFrom(side)
+	}
 	detail := map[string]any{"from": m.From, "to": m.To, "side": side}
 	if reason != "" {
 		detail["reason"] = reason
@@ -186,8 +194,9 @@ func (s *Service) GrantHistory(ctx context.Context, p authz.Principal, id uuid.U
 		return nil, err
 	}
 	rows, err := s.db.Pool.Query(ctx, `
-		SELECT action, from_state, to_state, actor_id, actor_dept, side, reason, document, at FROM grant_step
-		WHERE grant_id = $1 ORDER BY at, id`, id)
+		SELECT action, from_state, to_state, actor_id, actor_dept, side, reason, document, at,
+			coalesce((SELECT display_name FROM hub_user u WHERE u.id = actor_id), '')
+		FROM grant_step WHERE grant_id = $1 ORDER BY at, id`, id)
 	if err != nil {
 		return nil, fmt.Errorf("reading the history of a grant: %w", err)
 	}
@@ -198,14 +207,19 @@ func (s *Service) GrantHistory(ctx context.Context, p authz.Principal, id uuid.U
 	return out, nil
 }
 
-// PossibleGrantSteps returns the steps that p may take on the grant now, for what to show. It is no permission.
+// PossibleGrantSteps returns the steps that p may take on the grant now, for what to show. It is no permission. What the authority
+// suspended is not the provider's to resume, and what is over nobody resumes.
 func (s *Service) PossibleGrantSteps(p authz.Principal, g Grant) []GrantStep {
 	var steps []GrantStep
 	target := authz.Target{Kind: "grant", ID: g.ID.String(), Department: g.ProviderDeptID, ShareType: string(g.ShareType), Grade: string(g.Grade)}
 	for _, m := range grantMoves {
-		if m.From == g.State && s.enforcer.Allowed(p, m.Who, target) {
-			steps = append(steps, m.Step)
+		if m.From != g.State || !s.enforcer.Allowed(p, m.Who, target) {
+			continue
 		}
+		if m.Step == GrantResume && (expired(&g, s.enforcer.Follower().Now()) || g.SuspendedBy == ByAuthority && s.sideOf(p, m.Who, target) != AuthoritySide) {
+			continue
+		}
+		steps = append(steps, m.Step)
 	}
 	return steps
 }

@@ -100,6 +100,12 @@ type Request struct {
 	RowVersion      int64                 `json:"row_version"`
 	CreatedAt       time.Time             `json:"created_at"`
 	UpdatedAt       time.Time             `json:"updated_at"`
+
+	// What the ids above are called now, the resource as in the version of the terms.
+	ClientName   string `json:"client_name"`
+	ConsumerName string `json:"consumer_name"`
+	ProviderName string `json:"provider_name"`
+	ResourceName string `json:"resource_name"`
 }
 
 // RequestEntry is one line of a request's history.
@@ -111,6 +117,7 @@ type RequestEntry struct {
 	ActorDept uuid.UUID    `json:"actor_dept"`
 	Reason    string       `json:"reason"`
 	At        time.Time    `json:"at"`
+	ActorName string       `json:"actor_name"`
 }
 
 // Refusal codes. Incomplete material is not among them: it is answered by a supplement notice (Order 809, Art 21).

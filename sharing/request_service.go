@@ -33,7 +33,11 @@ func (s *Service) CreateRequest(ctx context.Context, p authz.Principal, a Applic
 		if err := insertRow(ctx, tx, "sharing_request", newRequestRow(r)); err != nil {
 			return err
 		}
-		return s.note(ctx, tx, p, r, StepCreate, "", termsDetail(r))
+		if err := s.note(ctx, tx, p, r, StepCreate, "", termsDetail(r)); err != nil {
+			return err
+		}
+		r, err = loadRequest(ctx, tx, r.ID, "")
+		return err
 	})
 	if err != nil {
 		return Request{}, err

@@ -56,6 +56,19 @@ func (b SuspendedBy) side() (Side, error) {
 	return "", fault.InvalidFields([]fault.Field{{Name: "suspended_by", Code: "unknown", Message: "use provider, authority or restore"}})
 }
 
+// suspendedFrom is the origin that a side of the history stands for.
+func suspendedFrom(s Side) SuspendedBy {
+	switch s {
+	case ProviderSide:
+		return ByProvider
+	case AuthoritySide:
+		return ByAuthority
+	case HubSide:
+		return ByRestore
+	}
+	return ""
+}
+
 // suspendedBySQL is a condition on sharing_grant g: its last suspension came from the side in the parameter, if that is not "".
 func suspendedBySQL(parameter string) string {
 	return `(` + parameter + ` = '' OR g.state = 'suspended' AND ` + parameter + ` = (

@@ -38,6 +38,7 @@ type Service struct {
 	calendar *calendar.Calendar
 	facts    *facts
 	blocks   *blocks
+	stops    *stops
 }
 
 // New returns a service over the database of opt. It must be called before the enforcer's follower runs.
@@ -49,7 +50,12 @@ func New(opt Options) *Service {
 		db: opt.DB, enforcer: opt.Enforcer, catalog: opt.Catalog, keyring: opt.Keyring, calendar: opt.Calendar,
 		blocks: newBlocks(opt.Node),
 	}
+	s.stops = &stops{node: s.blocks.node}
 	s.facts = newFacts(opt.DB, opt.Enforcer.Follower(), opt.Keyring, opt.Cache)
+	opt.Enforcer.Follower().Subscribe(func(entries []authz.Entry) error {
+		s.stops.hear(entries, opt.Enforcer.Follower().Now()) // After the facts, which have dropped what they knew by now.
+		return nil
+	})
 	return s
 }
 

@@ -125,6 +125,42 @@ type grantRow struct {
 	UpdatedAt       time.Time       `db:"updated_at"`
 }
 
+// named is what a row's references are called.
+type named struct {
+	ClientName   string `db:"client_name"`
+	ConsumerName string `db:"consumer_name"`
+	ProviderName string `db:"provider_name"`
+	ResourceName string `db:"resource_name"`
+}
+
+// withNames reads the rows of a query over sharing_request or sharing_grant together with what their references are called, so
+// that lists ask nothing per row.
+func withNames(columns, sql string) string {
+	return `SELECT t.*, ` + columns + `(SELECT name FROM client WHERE id = t.client_id) AS client_name,
+		(SELECT name FROM department WHERE id = t.consumer_dept_id) AS consumer_name,
+		(SELECT name FROM department WHERE id = t.provider_dept_id) AS provider_name,
+		coalesce((SELECT name FROM resource_version WHERE resource_id = t.resource_id AND version = t.resource_version), '') AS resource_name
+		FROM (` + sql + `) t`
+}
+
+type namedRequest struct {
+	requestRow
+	named
+}
+
+type namedGrant struct {
+	grantRow
+	named
+	SuspendedSide string `db:"suspended_side"`
+}
+
+func (n namedGrant) grant() Grant {
+	g := n.grantRow.grant()
+	g.ClientName, g.ConsumerName, g.ProviderName, g.ResourceName = n.ClientName, n.ConsumerName, n.ProviderName, n.ResourceName
+	g.SuspendedBy = suspendedFrom(Side(n.SuspendedSide))
+	return g
+}
+
 // newGrantRow takes the sealed key beside the grant, which never holds it.
 func newGrantRow(g Grant, sealed []byte) grantRow {
 	masks := g.Masks
@@ -223,22 +259,44 @@ func loadRequest(ctx context.Context, q querier, id uuid.UUID, lock string) (Req
 	return all[0], nil
 }
 
+// loadRequests reads whole rows of sharing_request that a query selects, with their names.
 func loadRequests(ctx context.Context, q querier, sql string, args ...any) ([]Request, error) {
-	rows, err := q.Query(ctx, sql, args...)
+	rows, err := q.Query(ctx, withNames("", sql), args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading requests: %w", err)
 	}
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[requestRow])
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[namedRequest])
 	if err != nil {
 		return nil, fmt.Errorf("reading requests: %w", err)
 	}
 	out := make([]Request, len(found))
-	for i, r := range found {
-		out[i] = r.request()
+	for i, n := range found {
+		r := n.request()
+		r.ClientName, r.ConsumerName, r.ProviderName, r.ResourceName = n.ClientName, n.ConsumerName, n.ProviderName, n.ResourceName
+		out[i] = r
 	}
 	return out, nil
 }
 
+// loadGrants reads whole rows of sharing_grant that a query selects, with their names and with who suspended them.
+func loadGrants(ctx context.Context, q querier, sql string, args ...any) ([]Grant, error) {
+	rows, err := q.Query(ctx, withNames(`coalesce(CASE WHEN t.state = 'suspended' THEN (
+		SELECT side FROM grant_step WHERE grant_id = t.id AND action = 'suspend' ORDER BY at DESC, id DESC LIMIT 1) END, '') AS suspended_side, `, sql), args...)
+	if err != nil {
+		return nil, fmt.Errorf("reading grants: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[namedGrant])
+	if err != nil {
+		return nil, fmt.Errorf("reading grants: %w", err)
+	}
+	out := make([]Grant, len(found))
+	for i, n := range found {
+		out[i] = n.grant()
+	}
+	return out, nil
+}
+
+// loadGrantRows reads grants with their sealed keys, for the hub's own work.
 func loadGrantRows(ctx context.Context, q querier, sql string, args ...any) ([]grantRow, error) {
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
@@ -253,14 +311,14 @@ func loadGrantRows(ctx context.Context, q querier, sql string, args ...any) ([]g
 
 // loadGrant reads one grant; lock is "" or "FOR UPDATE". It is NotFound where there is none.
 func loadGrant(ctx context.Context, q querier, id uuid.UUID, lock string) (Grant, error) {
-	all, err := loadGrantRows(ctx, q, "SELECT * FROM sharing_grant WHERE id = $1 "+lock, id)
+	all, err := loadGrants(ctx, q, "SELECT * FROM sharing_grant WHERE id = $1 "+lock, id)
 	if err != nil {
 		return Grant{}, err
 	}
 	if len(all) == 0 {
 		return Grant{}, notFound("grant")
 	}
-	return all[0].grant(), nil
+	return all[0], nil
 }
 
 func notFound(what string) error {

@@ -57,11 +57,13 @@ func TestRowsRoundTrip(t *testing.T) {
 	t.Parallel()
 	var r Request
 	fill(t, reflect.ValueOf(&r).Elem())
+	r.ClientName, r.ConsumerName, r.ProviderName, r.ResourceName = "", "", "", "" // Other tables hold these.
 	if diff := cmp.Diff(r, newRequestRow(r).request()); diff != "" {
 		t.Errorf("a request changes on its way through its row:\n%s", diff)
 	}
 	var g Grant
 	fill(t, reflect.ValueOf(&g).Elem())
+	g.ClientName, g.ConsumerName, g.ProviderName, g.ResourceName, g.SuspendedBy = "", "", "", "", ""
 	if diff := cmp.Diff(g, newGrantRow(g, []byte("sealed")).grant()); diff != "" {
 		t.Errorf("a grant changes on its way through its row:\n%s", diff)
 	}

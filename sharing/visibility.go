@@ -90,8 +90,9 @@ func (s *Service) RequestHistory(ctx context.Context, p authz.Principal, id uuid
 		return nil, err
 	}
 	rows, err := s.db.Pool.Query(ctx, `
-		SELECT action, from_state, to_state, actor_id, actor_dept, reason, at FROM request_step
-		WHERE request_id = $1 ORDER BY at, id`, id)
+		SELECT action, from_state, to_state, actor_id, actor_dept, reason, at,
+			coalesce((SELECT display_name FROM hub_user u WHERE u.id = actor_id), '')
+		FROM request_step WHERE request_id = $1 ORDER BY at, id`, id)
 	if err != nil {
 		return nil, fmt.Errorf("reading the history of a request: %w", err)
 	}
@@ -213,6 +214,10 @@ type GrantFilter struct {
 	ClientID   uuid.UUID
 
 	SuspendedBy SuspendedBy // Suspended grants whose last suspension came from there.
+
+	ConsumerDeptID uuid.UUID
+	Text           string        // In the name of the resource or of the client, whatever the case of its letters.
+	ExpiresWithin  time.Duration // Grants in force or suspended whose period ends within that time from now.
 }
 
 // ListGrants returns grants that p may see, newest first, and the cursor of the next page ("" after the last).
@@ -232,7 +237,7 @@ func (s *Service) ListGrants(ctx context.Context, p authz.Principal, f GrantFilt
 	if _, err := page.After(&before.At, &before.ID); err != nil {
 		return nil, "", err
 	}
-	rows, err := loadGrantRows(ctx, s.db.Pool, `
+	found, err := loadGrants(ctx, s.db.Pool, `
 		SELECT g.* FROM sharing_grant g
 		WHERE ($2 OR consumer_dept_id = $1 OR provider_dept_id = $1)
 			AND ($3 = '' OR state = $3)
@@ -240,23 +245,23 @@ func (s *Service) ListGrants(ctx context.Context, p authz.Principal, f GrantFilt
 			AND ($5::uuid IS NULL OR resource_id = $5) AND ($6::uuid IS NULL OR client_id = $6)
 			AND ($7::uuid IS NULL OR (created_at, id) < ($8, $7))
 			AND `+suspendedBySQL("$10::text")+`
+			AND ($11::uuid IS NULL OR consumer_dept_id = $11)
+			AND ($12 = '' OR EXISTS (SELECT FROM resource_version v WHERE v.resource_id = g.resource_id AND v.version = g.resource_version AND strpos(lower(v.name), lower($12)) > 0)
+				OR EXISTS (SELECT FROM client c WHERE c.id = g.client_id AND strpos(lower(c.name), lower($12)) > 0))
+			AND ($13::interval IS NULL OR state IN ('pending_delivery', 'active', 'suspended') AND valid_to > clock_timestamp() AND valid_to <= clock_timestamp() + $13)
 		ORDER BY created_at DESC, id DESC LIMIT $9`,
 		p.Department, all, string(f.State), string(f.Side), optional(f.ResourceID), optional(f.ClientID),
-		optional(before.ID), before.At, page.Size()+1, string(side))
+		optional(before.ID), before.At, page.Size()+1, string(side), optional(f.ConsumerDeptID), f.Text, optional(f.ExpiresWithin))
 	if err != nil {
 		return nil, "", err
 	}
 	next := ""
-	if len(rows) > page.Size() {
-		rows = rows[:page.Size()]
-		last := rows[len(rows)-1]
-		next = db.Next(last.CreatedAt.UTC(), last.ID)
+	if len(found) > page.Size() {
+		found = found[:page.Size()]
+		last := found[len(found)-1]
+		next = db.Next(last.CreatedAt, last.ID)
 	}
-	out := make([]Grant, len(rows))
-	for i, r := range rows {
-		out[i] = r.grant()
-	}
-	return out, next, nil
+	return found, next, nil
 }
 
 // knownSide checks a filter's side.

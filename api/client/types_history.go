@@ -56,6 +56,7 @@ type RequestEntry struct {
 	ActorDept string    `json:"actor_dept"`
 	Reason    string    `json:"reason"`
 	At        time.Time `json:"at"`
+	ActorName string    `json:"actor_name"`
 }
 
 // GrantEntry is one step of a grant.
@@ -69,6 +70,7 @@ type GrantEntry struct {
 	Reason    string          `json:"reason"`
 	Document  json.RawMessage `json:"document,omitempty"`
 	At        time.Time       `json:"at"`
+	ActorName string          `json:"actor_name"` // "" for the hub.
 }
 
 // Usage is one disclosure.

@@ -73,6 +73,10 @@ type Request struct {
 	RowVersion      int64           `json:"row_version"`
 	CreatedAt       time.Time       `json:"created_at"`
 	UpdatedAt       time.Time       `json:"updated_at"`
+	ClientName      string          `json:"client_name"` // This and the following: what the ids above are called now.
+	ConsumerName    string          `json:"consumer_name"`
+	ProviderName    string          `json:"provider_name"`
+	ResourceName    string          `json:"resource_name"`
 }
 
 // Conditions are the provider's: they may narrow what was asked for, never widen it. Nil and zero fields leave the terms
@@ -123,6 +127,11 @@ type Grant struct {
 	RowVersion      int64           `json:"row_version"`
 	CreatedAt       time.Time       `json:"created_at"`
 	UpdatedAt       time.Time       `json:"updated_at"`
+	SuspendedBy     string          `json:"suspended_by"` // provider, authority, restore; "" unless suspended.
+	ClientName      string          `json:"client_name"`  // This and the following: what the ids above are called now.
+	ConsumerName    string          `json:"consumer_name"`
+	ProviderName    string          `json:"provider_name"`
+	ResourceName    string          `json:"resource_name"`
 }
 
 // Filing is the record that a provider needs to end a running service (Order 809, Art 27): the negotiation with the

@@ -97,31 +97,3 @@ func (c *Calendar) Due(start time.Time, days int) (due time.Time, provisional bo
 	y, m, d = day.Date()
 	return time.Date(y, m, d, 23, 59, 59, 0, c.zone), provisional
 }
-
-// Left returns how many working days are left from the day of now to the day of due, which counts: 0 on the last day. Past the
-// limit it is negative: the working days since, at least one.
-func (c *Calendar) Left(now, due time.Time) int {
-	if now.After(due) {
-		return min(-1, -c.between(due, now))
-	}
-	return c.between(now, due)
-}
-
-// farDays bounds the count of days: limits of years are not told to the day.
-const farDays = 1000
-
-// between counts the working days after the day of from up to the day of to.
-func (c *Calendar) between(from, to time.Time) int {
-	noon := func(t time.Time) time.Time {
-		y, m, d := t.In(c.zone).Date()
-		return time.Date(y, m, d, 12, 0, 0, 0, c.zone)
-	}
-	n, last := 0, noon(to)
-	for day := noon(from); day.Before(last) && n < farDays; {
-		day = day.AddDate(0, 0, 1)
-		if working, _ := c.Working(day); working {
-			n++
-		}
-	}
-	return n
-}

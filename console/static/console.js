@@ -45,6 +45,12 @@
     dialog.showModal()
   })
 
+  // data-opens on a link names the part of the page that it opens and leads to.
+  document.addEventListener('click', (e) => {
+    const link = e.target.closest('[data-opens]')
+    if (link) document.getElementById(link.dataset.opens).open = true
+  })
+
   // data-submit on a select or box sends its form as soon as it changes: filters, mostly.
   document.addEventListener('change', (e) => {
     if (e.target.closest('[data-submit]')) e.target.form.requestSubmit()

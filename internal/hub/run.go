@@ -179,6 +179,7 @@ const (
 	retentionEvery  = 10 * time.Minute // Looks for what is due; every kind has its turn once an hour.
 	idleQuota       = time.Minute      // How long a node keeps a reserved block that nobody uses.
 	noteKeysEvery   = time.Hour
+	refusalsEvery   = 250 * time.Millisecond // Asks the database only after a grant changed.
 	moveRunsEvery   = time.Hour
 )
 
@@ -201,6 +202,7 @@ func (p *Program) chores(ctx context.Context) error {
 		{"ending grants of revoked resources", expireEvery, func(ctx context.Context) error { _, err := p.Sharing.EndRevoked(ctx); return err }},
 		{"forgetting nonces", sweepEvery, p.Identity.ForgetNonces},
 		{"noticing keys that end", noteKeysEvery, func(ctx context.Context) error { _, err := p.Identity.NoteExpiringKeys(ctx); return err }},
+		{"noting refusals", refusalsEvery, p.Sharing.NoteRefusals},
 		{"returning idle quota", sweepEvery, func(ctx context.Context) error { return p.Sharing.ReturnIdleQuota(ctx, idleQuota) }},
 		{"forgetting quota blocks", forgetBlocksAll, p.Sharing.ForgetBlocks},
 		{"removing what is due", retentionEvery, p.Retention.Round},

@@ -27,12 +27,13 @@ const (
 
 // Columns of lists that several commands show.
 const (
-	requestColumns = "id state kind purpose share_type resource_id client_id due_at valid_until"
-	grantColumns   = "id state purpose share_type grade resource_id client_id valid_to"
+	requestColumns = "id state kind purpose share_type resource_name consumer_name client_name due_at valid_until"
+	grantColumns   = "id state purpose share_type grade resource_name consumer_name client_name valid_to"
 	runColumns     = "id kind state stage attempt counts.read counts.inserted counts.updated counts.deleted counts.rejected queued_at finished_at"
 	rejectColumns  = "id state held row_no key reasons"
 	compareColumns = "id equal fresh source_rows store_rows missing extra changed held rejected at"
 	historyColumns = "at step from to reason actor_id"
+	stepColumns    = "at step from to reason actor_name"
 	accessColumns  = "sees reason client department resource purpose state valid_to ways grant_id"
 	deputyColumns  = "id absent_id deputy_id starts_at ends_at ended_at"
 	mountColumns   = "id state version source_id object delete_rule note"
@@ -105,7 +106,7 @@ func Commands() []Command {
 
 		{Path: "request list", Method: get, Route: "/requests", Help: "List sharing requests.", Query: "state side resource:resource_id client:client_id", Columns: requestColumns},
 		{Path: "request show", Method: get, Route: "/requests/{id}", Help: "Show one request."},
-		{Path: "request history", Method: get, Route: "/requests/{id}/history", Help: "Show what was done to a request.", Columns: historyColumns},
+		{Path: "request history", Method: get, Route: "/requests/{id}/history", Help: "Show what was done to a request.", Columns: stepColumns},
 		{Path: "request refusal-codes", Method: get, Route: "/requests/refusal-codes", Help: "List the codes that a request can be refused with.", Columns: "."},
 		{Path: "request create", Method: post, Route: "/requests", Help: "Draft a sharing request.", Body: "client:client_id resource:resource_id", File: true, Once: true},
 		{Path: "request edit", Method: put, Route: "/requests/{id}/draft", Help: "Replace the terms of a draft.", File: true},
@@ -121,7 +122,7 @@ func Commands() []Command {
 
 		{Path: "grant list", Method: get, Route: "/grants", Help: "List grants.", Query: "state side resource:resource_id client:client_id", Columns: grantColumns},
 		{Path: "grant show", Method: get, Route: "/grants/{id}", Help: "Show one grant."},
-		{Path: "grant history", Method: get, Route: "/grants/{id}/history", Help: "Show what was done to a grant.", Columns: historyColumns},
+		{Path: "grant history", Method: get, Route: "/grants/{id}/history", Help: "Show what was done to a grant.", Columns: stepColumns},
 		{Path: "grant suspend", Method: post, Route: "/grants/{id}/suspend", Help: "Suspend: refused everywhere within a second.", Body: "reason!"},
 		{Path: "grant resume", Method: post, Route: "/grants/{id}/resume", Help: "Resume.", Body: "reason!"},
 		{Path: "grant confirm-restored", Method: post, Route: "/grants/confirm-restored", Help: "Confirm grants that a restore suspended, 200 at a time.", Body: "reason", File: true},
