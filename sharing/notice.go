@@ -152,7 +152,7 @@ func (s *Service) CountUnread(ctx context.Context, p authz.Principal) (n int, er
 	if err != nil {
 		return 0, err
 	}
-	err = s.db.Pool.QueryRow(ctx, "SELECT count(*) FROM (SELECT FROM ("+noticesSQL+") AS n WHERE n.at > $7 LIMIT $8) AS some",
+	err = s.db.Pool.QueryRow(ctx, "SELECT count(*) FROM (SELECT FROM ("+noticesSQL+") AS n WHERE n.at > $7 LIMIT $8) AS news",
 		append(s.noticeArgs(p, read, now), read, noticesMost)...).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("counting notices: %w", err)
@@ -168,7 +168,7 @@ func (s *Service) MarkNoticesRead(ctx context.Context, p authz.Principal, until 
 	}
 	return s.db.InTx(ctx, func(tx *db.Tx) error {
 		_, err := tx.Exec(ctx, `
-			INSERT INTO notice_mark (user_id, read_at) VALUES ($1, least($2, $3))
+			INSERT INTO notice_mark (user_id, read_at) VALUES ($1, least($2::timestamptz, $3::timestamptz))
 			ON CONFLICT (user_id) DO UPDATE SET read_at = greatest(notice_mark.read_at, excluded.read_at)`, p.ID, until, tx.Now())
 		if err != nil {
 			return fmt.Errorf("marking notices: %w", err)
