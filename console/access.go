@@ -172,9 +172,9 @@ func (v *visit) accessLink(r catalog.Resource) string {
 }
 
 // clientAccessLink is the address of what a client can see, "" for readers who may not ask.
-func (v *visit) clientAccessLink(g sharing.Grant) string {
-	if !v.may(authz.AccessRead, clientTarget(g.ClientID, g.ConsumerDeptID)) {
+func (v *visit) clientAccessLink(client, department uuid.UUID) string {
+	if !v.may(authz.AccessRead, clientTarget(client, department)) {
 		return ""
 	}
-	return prefix + "/clients/" + g.ClientID.String() + "/access"
+	return prefix + "/clients/" + client.String() + "/access"
 }

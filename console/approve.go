@@ -245,8 +245,8 @@ func (v *visit) outlookOf(id uuid.UUID, d *decision, r catalog.Resource) outlook
 	}
 	if err != nil {
 		o.Problem = v.problem(err)
-		for _, sentence := range o.Problem.fields {
-			o.Wrong = append(o.Wrong, sentence)
+		for field, sentence := range o.Problem.fields {
+			o.Wrong = append(o.Wrong, v.decisionField(field, d)+v.say("list.colon")+sentence)
 		}
 		slices.Sort(o.Wrong)
 		o.Wrong = slices.Compact(o.Wrong)
@@ -259,6 +259,19 @@ func (v *visit) outlookOf(id uuid.UUID, d *decision, r catalog.Resource) outlook
 		}
 	}
 	return o
+}
+
+// decisionField is what people call a field of the form of an approval, of which faults name parts.
+func (v *visit) decisionField(name string, d *decision) string {
+	kind := strings.FieldsFunc(name, func(r rune) bool { return r == '.' || r == '[' })[0]
+	if kind == "masks" {
+		for _, i := range d.Items {
+			if "masks."+i.Identifier == name {
+				return v.say("approve.as_of", "item", i.Name)
+			}
+		}
+	}
+	return v.word("decision_field", kind)
 }
 
 // showOutlook says what grant the form would make, while it is filled in.

@@ -84,7 +84,7 @@ func (v *visit) drawGrant(id uuid.UUID, failed string, problem error) error {
 	page := grantPage{
 		Grant: g, Row: names.grant(g), Terms: v.termsOfGrant(g, v.version(sharingResource{g.ResourceID, g.ResourceVersion})),
 	}
-	page.Access = v.clientAccessLink(g)
+	page.Access = v.clientAccessLink(g.ClientID, g.ConsumerDeptID)
 	if v.principal.Department == g.ConsumerDeptID {
 		page.Address = hostOf(v.r) + "/api/v1/data/" + g.ResourceID.String() + "/rows"
 	}

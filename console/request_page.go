@@ -22,6 +22,7 @@ type requestPage struct {
 	Unmask           int // Items asked for without their mask.
 	Against          *comparison
 	Others           []grantRow // Other grants of the consumer's department on the resource.
+	Access           string     // Address of what the client can see, for those who may ask.
 	Clock            requestClock
 	Moves            []requestMove
 	Decision         *decision // The form of an approval, for who may approve.
@@ -95,6 +96,7 @@ func (v *visit) drawRequest(id uuid.UUID, failed string, problem error) error {
 	r := v.version(sharingResource{q.ResourceID, q.ResourceVersion})
 	page := requestPage{
 		Request: q, Row: names.request(q), Terms: v.termsOfRequest(q, r), Unmask: len(q.Unmask), Clock: v.clockOf(q, names),
+		Access:           v.clientAccessLink(q.ClientID, q.ConsumerDeptID),
 		AwaitsSupplement: q.State == sharing.RequestSupplementRequired, Consequence: "consequence." + string(q.State),
 	}
 	if q.GrantID != uuid.Nil {

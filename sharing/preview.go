@@ -28,7 +28,7 @@ func (s *Service) PreviewApproval(ctx context.Context, p authz.Principal, id uui
 		}
 		var wrong findings
 		g, wrong = c.grant(r, resource.Version, tx.Now())
-		g.ClientName, g.ConsumerName, g.ProviderName, g.ResourceName = r.ClientName, r.ConsumerName, r.ProviderName, resource.Version.Name
+		g.ClientName, g.ConsumerName, g.ProviderName, g.ResourceName = r.ClientName, r.ConsumerName, r.ProviderName, r.ResourceName
 		return wrong.fault()
 	})
 	if err != nil {

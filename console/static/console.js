@@ -50,6 +50,8 @@
     const link = e.target.closest('[data-opens]')
     if (link) document.getElementById(link.dataset.opens).open = true
   })
+  // A form whose kept contents were put in again shows itself.
+  document.addEventListener('restored', (e) => { const part = e.target.closest('details'); if (part) part.open = true })
 
   // data-submit on a select or box sends its form as soon as it changes: filters, mostly.
   document.addEventListener('change', (e) => {
