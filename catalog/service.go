@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,6 +46,9 @@ type Service struct {
 	log        *slog.Logger
 	clock      func() time.Time
 	zone       *time.Location
+
+	usedMu sync.Mutex
+	used   ranking // See Overview.
 }
 
 // New returns a directory over the database of opt.
