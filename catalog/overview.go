@@ -100,6 +100,9 @@ func (s *Service) Overview(ctx context.Context, p authz.Principal) (Overview, er
 }
 
 func (s *Service) baseOverviews(ctx context.Context, p authz.Principal, counted tallies) ([]BaseOverview, error) {
+	if !s.enforcer.Allowed(p, authz.BaseDatabaseRead, authz.Target{Kind: "base_database"}) {
+		return nil, nil
+	}
 	all, err := s.BaseDatabases(ctx, p)
 	if err != nil {
 		return nil, err

@@ -114,7 +114,9 @@ var tones = map[string]string{
 	"fire_outcome.missed": "orange", "fire_outcome.error": "red",
 	"alarm_severity.info": "azure", "alarm_severity.warning": "orange", "alarm_severity.critical": "red",
 	"alarm_state.open": "orange", "alarm_state.acknowledged": "blue", "alarm_state.silenced": "secondary", "alarm_state.closed": "green",
-	"yes.true": "green",
+	"yes.true":           "green",
+	"timeliness.on_time": "green", "timeliness.late": "orange",
+	"version_change.added": "green", "version_change.removed": "red", "version_change.changed": "blue",
 }
 
 func tone(group, code string) string {
