@@ -100,11 +100,11 @@
       animation: false,
       textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
       color: ['blue', 'green', 'orange', 'azure', 'red'].map((t) => tones[t]),
-      grid: { left: 8, right: 16, top: spec.series.length > 1 ? 32 : 12, bottom: 4, containLabel: true },
+      grid: { left: 8, right: 16, top: spec.series.length > 1 ? 48 : spec.unit ? 32 : 12, bottom: 4, containLabel: true },
       legend: spec.series.length > 1 ? { top: 0, left: 0, icon: 'roundRect', itemHeight: 8 } : undefined,
       tooltip: { trigger: 'axis', renderMode: 'richText', confine: true },
       xAxis: { type: 'category', data: spec.x, axisTick: { show: false } },
-      yAxis: { type: 'value', minInterval: 1, name: spec.unit, splitLine: { lineStyle: { color: '#e6e9ee' } } },
+      yAxis: { type: 'value', minInterval: 1, name: spec.unit, nameGap: 10, splitLine: { lineStyle: { color: '#e6e9ee' } } },
       series: spec.series.map((s) => ({
         name: s.name, type: spec.kind, data: s.values, stack: spec.stacked ? 'all' : undefined, barMaxWidth: 28, symbolSize: 5,
         itemStyle: s.tone ? { color: tones[s.tone] } : undefined,
