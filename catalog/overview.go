@@ -16,10 +16,10 @@ import (
 // Overview is what the directory holds at a moment. It counts published entries only, which everybody who may read the directory
 // may see: drafts are in none of its figures and lists.
 type Overview struct {
-	At            time.Time
-	Resources     int64 // Published entries.
-	HasData       int64 // Those of which rows have arrived.
-	Open          int64 // Those open to the public.
+	At            time.Time // When it was counted: at most countedFor ago.
+	Resources     int64     // Published entries.
+	HasData       int64     // Those of which rows have arrived.
+	Open          int64     // Those open to the public.
 	Items         int64
 	Rows          int64          // Now at the hub.
 	BaseDatabases []BaseOverview // All of them, in their own order.
@@ -53,9 +53,18 @@ const (
 	usedDays = 30
 	// usedFor is how long a count of use is shown: it reads every record of use of the period.
 	usedFor = 10 * time.Minute
+	// countedFor is how long a count of the directory is shown.
+	countedFor = 15 * time.Second
 	// usedRanked is how many resources are ranked, so that enough remain of those that are published.
 	usedRanked = 4 * listed
 )
+
+// count is what is published, as counted at a moment.
+type count struct {
+	at      time.Time
+	counted tallies
+	newest  []Entry
+}
 
 // ranking is who was used most, as counted at a moment.
 type ranking struct {
@@ -72,23 +81,17 @@ func (s *Service) Overview(ctx context.Context, p authz.Principal) (Overview, er
 	if err != nil {
 		return Overview{}, err
 	}
-	counted, err := s.tally(ctx, args)
+	now, err := s.countedNow(ctx, args)
 	if err != nil {
 		return Overview{}, err
 	}
+	counted := now.counted
 	out := Overview{
-		At: s.clock().UTC(), Resources: counted.sum("total"), HasData: counted.sum("data"), Open: counted.sum("open"), Items: counted.sum("items"),
+		At: now.at, Newest: slices.Clone(now.newest), Resources: counted.sum("total"), HasData: counted.sum("data"), Open: counted.sum("open"), Items: counted.sum("items"),
 		Rows: counted.sum("rows"), Departments: mostFirst(counted.of("department")), Themes: mostFirst(counted.of("theme")),
 	}
 	if out.BaseDatabases, err = s.baseOverviews(ctx, p, counted); err != nil {
 		return Overview{}, err
-	}
-	newest, err := s.find(ctx, fmt.Sprintf("ORDER BY h.published_at DESC NULLS LAST, h.id DESC LIMIT %d", listed), args...)
-	if err != nil {
-		return Overview{}, err
-	}
-	for _, h := range newest {
-		out.Newest = append(out.Newest, h.Entry)
 	}
 	used, err := s.ranked(ctx)
 	if err != nil {
@@ -126,8 +129,34 @@ func (s *Service) baseOverviews(ctx context.Context, p authz.Principal, counted 
 	return out, nil
 }
 
-// mostFirst sorts facets by their count.
+// countedNow counts the directory, again when the last count is too old. What is published is the same for every reader, so that one
+// count serves all; one caller counts, the others wait.
+func (s *Service) countedNow(ctx context.Context, args []any) (count, error) {
+	s.countMu.Lock()
+	defer s.countMu.Unlock()
+	now := s.clock().UTC()
+	if !s.counted.at.IsZero() && now.Sub(s.counted.at) < countedFor {
+		return s.counted, nil
+	}
+	counted, err := s.tally(ctx, args)
+	if err != nil {
+		return count{}, err
+	}
+	newest, err := s.find(ctx, fmt.Sprintf("ORDER BY h.published_at DESC NULLS LAST, h.id DESC LIMIT %d", listed), args...)
+	if err != nil {
+		return count{}, err
+	}
+	c := count{at: now, counted: counted}
+	for _, h := range newest {
+		c.newest = append(c.newest, h.Entry)
+	}
+	s.counted = c
+	return c, nil
+}
+
+// mostFirst returns facets sorted by their count.
 func mostFirst(facets []Facet) []Facet {
+	facets = slices.Clone(facets)
 	slices.SortStableFunc(facets, func(a, b Facet) int { return cmp.Compare(b.Count, a.Count) })
 	return facets
 }

@@ -24,7 +24,9 @@ func (b *testBundle) holdings(t *testing.T) (fresh, late, none, closed, draft ca
 		}
 		return m
 	}
-	fresh = b.publish(t, entry("按期资源", func(m *catalog.Metadata) { m.Themes, m.BaseDatabase = []string{"公共服务", "社会保障"}, "population" }))
+	fresh = b.publish(t, entry("按期资源", func(m *catalog.Metadata) {
+		m.Themes, m.BaseDatabase = []string{"公共服务", "社会保障"}, "population"
+	}))
 	late = b.publish(t, entry("逾期资源", func(m *catalog.Metadata) {
 		m.Themes, m.ShareMethods = []string{"公共服务"}, []catalog.ShareMethod{catalog.ByAPI, catalog.ByTable}
 	}))

@@ -133,13 +133,14 @@ type Facet struct {
 
 // hits is the one search of the directory: what is published for everyone, what is not for the people of its department,
 // and for reviewers of the authority from the authority's review on. Its parameters are those of (*Service).hitArgs. What has
-// arrived is read from the heads of the store and from where the runs say that they read their source to its end.
+// arrived is read from the heads of the store and from where the runs say that they read their source to its end. What is costly to
+// read from a version is a query of its own, which PostgreSQL then asks for the rows of a page only.
 var hits = `
 	SELECT * FROM (
 		SELECT r.id, coalesce(r.code, '') AS code, v.name, v.summary, r.provider_dept_id AS department_id, d.name AS department,
 			coalesce(v.base_database, '') AS base_database, v.share_type, v.grade, v.update_cycle, v.open, v.state, v.version,
-			CASE WHEN jsonb_typeof(v.body->'share_methods') = 'array' THEN v.body->'share_methods' ELSE '[]' END AS share_methods,
-			CASE WHEN jsonb_typeof(v.body->'themes') = 'array' THEN v.body->'themes' ELSE '[]' END AS themes,
+			(SELECT coalesce(jsonb_agg(x), '[]') FROM jsonb_path_query(v.body, '$.share_methods[*] ? (@ != null)') x) AS share_methods,
+			(SELECT coalesce(jsonb_agg(x), '[]') FROM jsonb_path_query(v.body, '$.themes[*] ? (@ != null)') x) AS themes,
 			(SELECT count(*) FROM item i WHERE i.resource_id = r.id AND i.version = v.version) AS items,
 			EXISTS (SELECT FROM mount m WHERE m.resource_id = r.id AND m.state = 'active') AS mounted,
 			coalesce(a.rows, 0) AS rows, a.at AS arrived_at,

@@ -47,8 +47,10 @@ type Service struct {
 	clock      func() time.Time
 	zone       *time.Location
 
-	usedMu sync.Mutex
-	used   ranking // See Overview.
+	countMu sync.Mutex
+	counted count // See Overview.
+	usedMu  sync.Mutex
+	used    ranking // Likewise.
 }
 
 // New returns a directory over the database of opt.

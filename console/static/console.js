@@ -91,6 +91,10 @@
   }
   document.getElementById('sign-out')?.closest('form').addEventListener('submit', () => sessionStorage.clear())
 
+  // On narrow screens the tab that is open is brought into view.
+  const open = document.querySelector('.tabs [aria-current]')
+  if (open) open.parentElement.scrollLeft = open.offsetLeft - open.parentElement.offsetLeft - 16
+
   // data-chart holds a chart as JSON: {kind: "line"|"bar", x: [...], series: [{name, values, tone}], unit}.
   const tones = { green: '#2a9d5c', blue: '#1f5fae', azure: '#3aa0d8', yellow: '#d9a400', orange: '#e8710a', red: '#d63939', secondary: '#8a94a3' }
   for (const box of document.querySelectorAll('[data-chart]')) {
