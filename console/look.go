@@ -116,6 +116,8 @@ var tones = map[string]string{
 	"alarm_state.open": "orange", "alarm_state.acknowledged": "blue", "alarm_state.silenced": "secondary", "alarm_state.closed": "green",
 	"yes.true":     "green",
 	"change.wider": "orange", "change.narrower": "green", "change.other": "yellow",
+	"timeliness.on_time": "green", "timeliness.late": "orange",
+	"version_change.added": "green", "version_change.removed": "red", "version_change.changed": "blue",
 }
 
 func tone(group, code string) string {

@@ -89,7 +89,7 @@ func TestTemplatesUseKnownKeys(t *testing.T) {
 func TestCodeUsesKnownKeys(t *testing.T) {
 	t.Parallel()
 	m := load(t, chinese)
-	named := regexp.MustCompile(`"((?:nav|nav_group|alarms|retention|directory|resource|form|ask|cart|desk|inbox|clock|todo|done|run|reject|error|audit|requests|grants|tasks|sign_in|fault)\.[a-z_]*[a-z])"`)
+	named := regexp.MustCompile(`"((?:nav|nav_group|home|resource_tab|alarms|retention|directory|resource|form|ask|cart|desk|inbox|clock|todo|done|run|reject|error|audit|requests|grants|tasks|sign_in|fault)\.[a-z_]*[a-z])"`)
 	for _, file := range sources(t, ".go") {
 		for _, found := range named.FindAllStringSubmatch(string(file.text), -1) {
 			if !m.has(found[1]) {
@@ -137,6 +137,8 @@ func TestEveryCodeHasAWord(t *testing.T) {
 		"obstacle":       text(sharing.Obstacles()...),
 		"todo":           append(append(text(sharing.TodoKinds()...), text(catalog.TodoStates()...)...), append(text(exchange.TodoKinds()...), "restored")...),
 		"notice":         noticeCodes(),
+		"timeliness":     text(catalog.Timelinesses()...),
+		"version_change": text(catalog.ChangeKinds()...),
 		"outcome":        text(audit.OK, audit.Denied, audit.Failed),
 		"actor":          text(audit.ActorUser, audit.ActorClient, audit.ActorSystem),
 		"object":         objectKinds(),

@@ -31,6 +31,7 @@ type menuEntry struct {
 // menu lists every page of the menu in its order.
 func menu() []menuEntry {
 	return []menuEntry{
+		{group: "catalogue", name: "home", path: "/home", icon: "home"},
 		{group: "catalogue", name: "directory", path: "/resources", icon: "database"},
 		{group: "sharing", name: "todo", path: "/todo", icon: "checks", actions: []authz.Action{authz.RequestRead}, count: (*visit).waiting},
 		{group: "sharing", name: "inbox", path: "/inbox", icon: "inbox", actions: []authz.Action{authz.RequestRead}, count: (*visit).unread},

@@ -50,14 +50,6 @@ func (n *names) department(id uuid.UUID) string {
 	return name
 }
 
-// called is department where its Chinese name is known already.
-func (n *names) called(id uuid.UUID, chineseName string) string {
-	if n.v.language == chinese && chineseName != "" {
-		return chineseName
-	}
-	return n.department(id)
-}
-
 // resource returns a resource's name, or its id where the reader may not read it any more.
 func (n *names) resource(ctx context.Context, id uuid.UUID) string {
 	name, ok := n.resources[id]

@@ -25,8 +25,8 @@ type requestRow struct {
 
 func (n *names) request(q sharing.Request) requestRow {
 	row := requestRow{
-		ID: q.ID, Resource: q.ResourceName, Consumer: n.called(q.ConsumerDeptID, q.ConsumerName),
-		Provider: n.called(q.ProviderDeptID, q.ProviderName), Items: len(q.Items), State: q.State, CreatedAt: q.CreatedAt, DueAt: q.DueAt,
+		ID: q.ID, Resource: q.ResourceName, Consumer: n.called(q.ConsumerDeptID.String(), q.ConsumerName),
+		Provider: n.called(q.ProviderDeptID.String(), q.ProviderName), Items: len(q.Items), State: q.State, CreatedAt: q.CreatedAt, DueAt: q.DueAt,
 	}
 	waits := q.State == sharing.RequestPendingAcceptance || q.State == sharing.RequestInReview
 	row.Overdue = waits && q.DueAt != nil && n.v.Clock().After(*q.DueAt)

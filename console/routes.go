@@ -30,11 +30,13 @@ func (c *console) accountRoutes(m *http.ServeMux) {
 	m.Handle("POST /ui/account/deputies/{id}/end", c.page(c.endDeputy))
 }
 
-// directoryRoutes are the directory and its entries.
+// directoryRoutes are the front page, the directory and its entries.
 func (c *console) directoryRoutes(m *http.ServeMux) {
+	m.Handle("GET /ui/home", c.page(c.showHome))
 	m.Handle("GET /ui/resources", c.page(c.showDirectory))
 	m.Handle("GET /ui/resources/{id}", c.page(c.showResource))
 	m.Handle("GET /ui/resources/{id}/access", c.page(c.showResourceAccess))
+	m.Handle("GET /ui/resources/{id}/openapi/{grant}", c.page(c.showOpenAPI))
 	m.Handle("GET /ui/clients/{id}/access", c.page(c.showClientAccess))
 }
 

@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -27,6 +28,7 @@ import (
 	"github.com/shuqiao/shuqiao/connectors/all"
 	"github.com/shuqiao/shuqiao/console"
 	"github.com/shuqiao/shuqiao/exchange"
+	"github.com/shuqiao/shuqiao/exchange/pull"
 	"github.com/shuqiao/shuqiao/exchange/retention"
 	"github.com/shuqiao/shuqiao/exchange/store"
 	"github.com/shuqiao/shuqiao/internal/db"
@@ -88,6 +90,10 @@ func setup(t testing.TB) *hub {
 	h.sharing = sharing.New(sharing.Options{DB: h.db, Enforcer: h.enforcer, Catalog: h.catalog, Keyring: h.keyring, Calendar: days})
 	rows := store.New(h.db)
 	h.exchange = exchange.New(exchange.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, Store: rows, Log: log})
+	recorder := audit.NewRecorder(h.db)
+	t.Cleanup(recorder.Close)
+	puller, err := pull.New(pull.Options{Store: rows, Sharing: h.sharing, Recorder: recorder, Follower: follower, Keyring: h.keyring, SubjectKey: make([]byte, 16)})
+	check(err)
 	h.alarm = alarm.New(alarm.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, Log: log, Every: time.Millisecond})
 	running, stop := context.WithCancel(context.WithoutCancel(h.ctx))
 	done := make(chan struct{})
@@ -108,7 +114,9 @@ func setup(t testing.TB) *hub {
 		Verify: func(ctx context.Context) (audit.Report, error) {
 			return audit.Verify(ctx, h.db.Pool, audit.VerifyOptions{})
 		},
-		Logger: log,
+		Describe: puller.Describe,
+		OpenAPI:  func(d pull.Description) ([]byte, error) { return json.Marshal(d) },
+		Logger:   log,
 	})
 	check(err)
 	h.server = httptest.NewServer(pages)

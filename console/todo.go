@@ -289,13 +289,6 @@ func (v *visit) clock(due *time.Time, state sharing.RequestState) clock {
 	}
 }
 
-// tab is one of the tabs of a page, for the template "tabs".
-type tab struct {
-	Key, Icon, Href string
-	Active          bool
-	Count           int
-}
-
 // deskTabs are the parts of the reader's desk. Drafts are for those who may write requests.
 func (v *visit) deskTabs(active string) []tab {
 	var out []tab

@@ -133,6 +133,10 @@ func (r *row) code(list codes.CodeList) string {
 		return "1"
 	case codes.ListIDType:
 		return codes.IDTypeCitizen
+	case codes.ListEthnic:
+		if r.random.IntN(10) > 0 {
+			return "01" // As most rows of most places have it.
+		}
 	}
 	var current []string
 	for _, e := range list.Entries {
