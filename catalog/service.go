@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,6 +46,11 @@ type Service struct {
 	log        *slog.Logger
 	clock      func() time.Time
 	zone       *time.Location
+
+	countMu sync.Mutex
+	counted count // See Overview.
+	usedMu  sync.Mutex
+	used    ranking // Likewise.
 }
 
 // New returns a directory over the database of opt.

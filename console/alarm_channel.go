@@ -56,7 +56,7 @@ type channelPage struct {
 	Channel     alarm.Channel
 	New         bool
 	To          string   // Receivers, one a line.
-	Departments []choice // Of a new channel, for readers who look after all.
+	Departments []option // Of a new channel, for readers who look after all.
 	Department  string   // Chosen for a new channel; "" means all departments.
 	Severities  []alarm.Severity
 	Rules       []channelRule

@@ -18,7 +18,7 @@ import (
 // clientsPage is the list of consuming systems.
 type clientsPage struct {
 	Text, Department, State string
-	Departments             []choice // Empty for readers who see one department only.
+	Departments             []option // Empty for readers who see one department only.
 	States                  []identity.State
 	Rows                    []clientRow
 	More, Table             string

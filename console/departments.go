@@ -103,7 +103,7 @@ func inTree(rows []departmentRow) []departmentRow {
 // departmentPage is one department, and the form for those who may change it.
 type departmentPage struct {
 	Row      departmentRow
-	Parents  []choice
+	Parents  []option
 	Levels   []string
 	Below    []departmentRow
 	People   string // Address of its people, for those who may see them.
@@ -153,9 +153,9 @@ func (v *visit) departmentPage(id uuid.UUID) (departmentPage, error) {
 }
 
 // parents are the departments that one may stand below.
-func (v *visit) parents(of uuid.UUID) ([]choice, error) {
+func (v *visit) parents(of uuid.UUID) ([]option, error) {
 	all, err := v.names().departmentChoices()
-	return slices.DeleteFunc(all, func(c choice) bool { return c.Value == of.String() }), err
+	return slices.DeleteFunc(all, func(c option) bool { return c.Value == of.String() }), err
 }
 
 func (c *console) showNewDepartment(v *visit) error {

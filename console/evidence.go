@@ -23,8 +23,8 @@ type auditPage struct {
 
 	Kinds, Outcomes []string
 	Actions         []authz.Action
-	Departments     []choice
-	Which           []choice // Actors among whom the reader has to choose, since the text is part of several names.
+	Departments     []option
+	Which           []option // Actors among whom the reader has to choose, since the text is part of several names.
 	Events          []eventRow
 	More, Table     string
 	Narrowed        bool
@@ -199,7 +199,7 @@ func (v *visit) auditFilter(page *auditPage) (f audit.Filter, found bool, err er
 		return f, true, nil
 	}
 	for _, a := range actors {
-		page.Which = append(page.Which, choice{v.actorAddress(a), a.Name + also(a)})
+		page.Which = append(page.Which, option{v.actorAddress(a), a.Name + also(a)})
 	}
 	return f, false, nil
 }

@@ -125,6 +125,8 @@ var tones = map[string]string{
 	"proof_state.proved": "green", "proof_state.pending": "yellow", "proof_state.wrong": "red",
 	"usage_state.opened": "blue", "usage_state.done": "green", "usage_state.interrupted": "orange",
 	"node_state.alive": "green", "node_state.silent": "red",
+	"timeliness.on_time": "green", "timeliness.late": "orange",
+	"version_change.added": "green", "version_change.removed": "red", "version_change.changed": "blue",
 }
 
 func tone(group, code string) string {

@@ -90,7 +90,7 @@ func TestTemplatesUseKnownKeys(t *testing.T) {
 func TestCodeUsesKnownKeys(t *testing.T) {
 	t.Parallel()
 	m := load(t, chinese)
-	named := regexp.MustCompile(`"((?:nav|nav_group|alarms|retention|directory|resource|form|todo|done|run|reject|error|audit|requests|grants|tasks|sign_in|fault)\.[a-z_]*[a-z])"`)
+	named := regexp.MustCompile(`"((?:nav|nav_group|home|resource_tab|alarms|retention|directory|resource|form|ask|cart|desk|inbox|clock|todo|done|run|reject|error|audit|requests|grants|tasks|sign_in|fault)\.[a-z_]*[a-z])"`)
 	for _, file := range sources(t, ".go") {
 		for _, found := range named.FindAllStringSubmatch(string(file.text), -1) {
 			if !m.has(found[1]) {
@@ -135,6 +135,11 @@ func TestEveryCodeHasAWord(t *testing.T) {
 		"run_side":       text(engine.SideSource, engine.SideHub),
 		"reject_state":   text(exchange.RejectOpen, exchange.RejectCorrected, exchange.RejectWaived),
 		"arrival":        text(exchange.ByRead, exchange.BySweep, exchange.BySoftDelete, exchange.ByTable, exchange.NotCarried),
+		"obstacle":       text(sharing.Obstacles()...),
+		"todo":           append(append(text(sharing.TodoKinds()...), text(catalog.TodoStates()...)...), append(text(exchange.TodoKinds()...), "restored")...),
+		"notice":         noticeCodes(),
+		"timeliness":     text(catalog.Timelinesses()...),
+		"version_change": text(catalog.ChangeKinds()...),
 		"outcome":        text(audit.OK, audit.Denied, audit.Failed),
 		"actor":          text(audit.ActorUser, audit.ActorClient, audit.ActorSystem),
 		"object":         objectKinds(),
@@ -200,6 +205,16 @@ func TestEveryCodeHasAWord(t *testing.T) {
 			}
 		}
 	}
+}
+
+// noticeCodes are the kinds of notices with what happens to each.
+func noticeCodes() (out []string) {
+	for kind, events := range sharing.NoticeEvents() {
+		for _, e := range events {
+			out = append(out, kind+"_"+string(e))
+		}
+	}
+	return out
 }
 
 func text[S ~string](all ...S) []string {

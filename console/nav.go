@@ -31,8 +31,11 @@ type menuEntry struct {
 // menu lists every page of the menu in its order.
 func menu() []menuEntry {
 	return []menuEntry{
+		{group: "catalogue", name: "home", path: "/home", icon: "home"},
 		{group: "catalogue", name: "directory", path: "/resources", icon: "database"},
 		{group: "sharing", name: "todo", path: "/todo", icon: "checks", actions: []authz.Action{authz.RequestRead}, count: (*visit).waiting},
+		{group: "sharing", name: "inbox", path: "/inbox", icon: "inbox", actions: []authz.Action{authz.RequestRead}, count: (*visit).unread},
+		{group: "sharing", name: "cart", path: "/cart", icon: "shopping-cart", actions: []authz.Action{authz.RequestCreate}, count: (*visit).laidAside},
 		{group: "sharing", name: "requests", path: "/requests", icon: "file-text", actions: []authz.Action{authz.RequestRead}},
 		{group: "sharing", name: "grants", path: "/grants", icon: "key", actions: []authz.Action{authz.GrantRead}},
 		{group: "exchange", name: "runs", path: "/tasks", icon: "transfer", actions: []authz.Action{authz.TaskRead}, under: []string{"/runs"}},

@@ -25,11 +25,20 @@ func TestConsole(t *testing.T) {
 	t.Run("the language is chosen in the header", func(t *testing.T) { testLanguage(t, h) })
 	t.Run("a refused form keeps what was typed", func(t *testing.T) { testFormKeeps(t, h) })
 	t.Run("what was typed is never markup", func(t *testing.T) { testMarkup(t, h) })
+	t.Run("several entries are asked for in one form", func(t *testing.T) { testCart(t, h) })
 	t.Run("from request to suspension", func(t *testing.T) { testStory(t, h) })
 	t.Run("a run shows counts, rejects and comparison", func(t *testing.T) { testRun(t, h) })
+	t.Run("the desk counts what its lists hold", func(t *testing.T) { testDesk(t, h) })
+	t.Run("the inbox tells what happened", func(t *testing.T) { testInbox(t, h) })
 	t.Run("an alarm is acknowledged and silenced", func(t *testing.T) { testAlarms(t, h) })
 	t.Run("who can see an entry, and what a system can see", func(t *testing.T) { testAccess(t, h) })
 	t.Run("disclosures are found by their evidence", func(t *testing.T) { testEvidence(t, h) })
+	t.Run("a draft is nobody else's, wherever entries are counted or listed", func(t *testing.T) { testForeignDrafts(t, h) })
+	t.Run("the front page says what it counts and when", func(t *testing.T) { testHome(t, h) })
+	t.Run("the directory is narrowed by its address", func(t *testing.T) { testDirectory(t, h) })
+	t.Run("an entry shows each person the tabs that are theirs", func(t *testing.T) { testTabs(t, h) })
+	t.Run("ready programs are for who has a grant", func(t *testing.T) { testPrograms(t, h) })
+	t.Run("versions are compared", func(t *testing.T) { testVersions(t, h) })
 	t.Run("what is shown works, for each person", func(t *testing.T) { testLinks(t, h) })
 	t.Run("alarms of others stay theirs", func(t *testing.T) { testForeignAlarms(t, h) })
 	t.Run("what a person may not do answers 403", func(t *testing.T) { testForbidden(t, h) })
@@ -410,6 +419,11 @@ func testForbidden(t *testing.T, h *hub) {
 		{"police_admin", "/ui/clients/" + h.client.ID.String() + "/access", http.StatusForbidden},
 		{"auditor", "/ui/resources/" + h.population.ID.String() + "/request", http.StatusForbidden},
 		{"social_operator", "/ui/resources/" + h.withheld.ID.String() + "/request", http.StatusForbidden},
+		{"auditor", "/ui/todo", http.StatusForbidden},
+		{"auditor", "/ui/todo/done", http.StatusForbidden},
+		{"system_admin", "/ui/inbox", http.StatusForbidden},
+		{"auditor", "/ui/cart/request", http.StatusForbidden},
+		{"police_admin", "/ui/todo/drafts", http.StatusForbidden},
 		{"social_operator", "/ui/resources/not-an-id", http.StatusNotFound},
 		{"social_operator", "/ui/nothing", http.StatusNotFound},
 	} {

@@ -20,7 +20,7 @@ import (
 // peoplePage is the list of accounts with its filters.
 type peoplePage struct {
 	Text, Department, Role, State, Unused string
-	Departments                           []choice // Empty for readers who see one department only.
+	Departments                           []option // Empty for readers who see one department only.
 	Roles                                 []authz.Role
 	States                                []identity.State
 	Rows                                  []personRow
@@ -29,8 +29,8 @@ type peoplePage struct {
 	Narrowed                              bool
 }
 
-// choice is one option of a select.
-type choice struct{ Value, Name string }
+// option is one entry of a select.
+type option struct{ Value, Name string }
 
 // personRow is an account in a list. Standing is its state, or what says more.
 type personRow struct {
@@ -142,15 +142,15 @@ func (v *visit) moreAddress(next string) string {
 }
 
 // departmentChoices returns the departments for a select, by name, and remembers what they are called.
-func (n *names) departmentChoices() ([]choice, error) {
+func (n *names) departmentChoices() ([]option, error) {
 	list, _, err := n.v.Catalog.Departments(n.v.r.Context(), n.v.principal, catalog.DepartmentFilter{}, db.Page{Limit: db.MaxPage})
 	if err != nil {
 		return nil, err
 	}
-	out := make([]choice, len(list))
+	out := make([]option, len(list))
 	for i, d := range list {
 		n.departments[d.ID] = n.v.departmentName(d)
-		out[i] = choice{d.ID.String(), n.v.departmentName(d)}
+		out[i] = option{d.ID.String(), n.v.departmentName(d)}
 	}
 	return out, nil
 }
@@ -158,7 +158,7 @@ func (n *names) departmentChoices() ([]choice, error) {
 // newPersonPage is the form of a new account.
 type newPersonPage struct {
 	Username, DisplayName, Department string
-	Departments                       []choice // Empty for readers who make accounts of their own department only.
+	Departments                       []option // Empty for readers who make accounts of their own department only.
 	Own                               string   // That department's name.
 	Operator                          bool     // It gets the role of an operator at once.
 	CanOperator                       bool

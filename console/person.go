@@ -24,7 +24,7 @@ type personPage struct {
 	Activity   identity.Activity
 	Absences   []personAbsence
 	Handed     []handedRow
-	Colleagues []choice // Who may go on with the work, or act meanwhile.
+	Colleagues []option // Who may go on with the work, or act meanwhile.
 	Roles      []roleChoice
 
 	CanDisable, CanEnable, CanUnlock, CanPassword, CanFactor, CanRoles, CanDeputy bool
@@ -104,7 +104,7 @@ func (v *visit) personOthers(page *personPage) error {
 	for _, u := range people {
 		called[u.ID] = u.DisplayName
 		if u.ID != id && u.State == identity.Active {
-			page.Colleagues = append(page.Colleagues, choice{u.ID.String(), u.DisplayName})
+			page.Colleagues = append(page.Colleagues, option{u.ID.String(), u.DisplayName})
 		}
 	}
 	absences, err := v.Identity.Deputies(ctx, v.principal, id)

@@ -30,21 +30,39 @@ func (c *console) accountRoutes(m *http.ServeMux) {
 	m.Handle("POST /ui/account/deputies/{id}/end", c.page(c.endDeputy))
 }
 
-// directoryRoutes are the directory and its entries.
+// directoryRoutes are the front page, the directory and its entries.
 func (c *console) directoryRoutes(m *http.ServeMux) {
+	m.Handle("GET /ui/home", c.page(c.showHome))
 	m.Handle("GET /ui/resources", c.page(c.showDirectory))
 	m.Handle("GET /ui/resources/{id}", c.page(c.showResource))
 	m.Handle("GET /ui/resources/{id}/access", c.page(c.showResourceAccess))
+	m.Handle("GET /ui/resources/{id}/openapi/{grant}", c.page(c.showOpenAPI))
 	m.Handle("GET /ui/clients/{id}/access", c.page(c.showClientAccess))
 }
 
-// requestRoutes are asking, deciding, and what waits for whom.
+// deskRoutes are what people have before them: what waits, what they laid aside and began, what happened.
+func (c *console) deskRoutes(m *http.ServeMux) {
+	m.Handle("GET /ui/cart", c.page(c.showCart))
+	m.Handle("POST /ui/cart", c.page(c.addToCart))
+	m.Handle("POST /ui/cart/remove", c.page(c.removeFromCart))
+	m.Handle("GET /ui/cart/request", c.page(c.showCartForm))
+	m.Handle("POST /ui/cart/request", c.page(c.createFromCart))
+	m.Handle("GET /ui/cart/made", c.page(c.showMade))
+	m.Handle("GET /ui/todo", c.page(c.showTodo))
+	m.Handle("GET /ui/todo/done", c.page(c.showDone))
+	m.Handle("GET /ui/todo/mine", c.page(c.showMine))
+	m.Handle("GET /ui/todo/drafts", c.page(c.showDrafts))
+	m.Handle("POST /ui/todo/drafts/{id}/discard", c.page(c.discardDraft))
+	m.Handle("GET /ui/inbox", c.page(c.showInbox))
+	m.Handle("POST /ui/inbox/read", c.page(c.markRead))
+	m.Handle("GET /ui/requests", c.page(c.showRequests))
+}
+
+// requestRoutes are asking and deciding.
 func (c *console) requestRoutes(m *http.ServeMux) {
 	m.Handle("GET /ui/resources/{id}/request", c.page(c.showRequestForm))
 	m.Handle("POST /ui/resources/{id}/request", c.page(c.createRequest))
 	m.Handle("POST /ui/resources/{id}/words", c.page(c.sayRows))
-	m.Handle("GET /ui/todo", c.page(c.showTodo))
-	m.Handle("GET /ui/requests", c.page(c.showRequests))
 	m.Handle("GET /ui/requests/{id}", c.page(c.showRequest))
 	m.Handle("GET /ui/requests/{id}/edit", c.page(c.showEditForm))
 	m.Handle("POST /ui/requests/{id}/edit", c.page(c.editRequest))

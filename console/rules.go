@@ -11,13 +11,6 @@ import (
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
 
-// tab is one tab of a page.
-type tab struct {
-	Key, Icon, Href string
-	Active          bool
-	Count           int
-}
-
 // rulesPage is the rules in force, in words.
 type rulesPage struct {
 	Tabs                       []tab

@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -27,6 +28,7 @@ import (
 	"github.com/shuqiao/shuqiao/connectors/all"
 	"github.com/shuqiao/shuqiao/console"
 	"github.com/shuqiao/shuqiao/exchange"
+	"github.com/shuqiao/shuqiao/exchange/pull"
 	"github.com/shuqiao/shuqiao/exchange/retention"
 	"github.com/shuqiao/shuqiao/exchange/store"
 	"github.com/shuqiao/shuqiao/internal/db"
@@ -92,6 +94,10 @@ func setup(t testing.TB) *hub {
 	loopback, err := netguard.Parse("127.0.0.1")
 	check(err)
 	h.alarm = alarm.New(alarm.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, Networks: loopback, Log: log, Every: time.Millisecond})
+	recorder := audit.NewRecorder(h.db)
+	t.Cleanup(recorder.Close)
+	puller, err := pull.New(pull.Options{Store: rows, Sharing: h.sharing, Recorder: recorder, Follower: follower, Keyring: h.keyring, SubjectKey: make([]byte, 16)})
+	check(err)
 	running, stop := context.WithCancel(context.WithoutCancel(h.ctx))
 	done := make(chan struct{})
 	go func() { defer close(done); _ = follower.Run(running) }()
@@ -111,7 +117,9 @@ func setup(t testing.TB) *hub {
 		Verify: func(ctx context.Context) (audit.Report, error) {
 			return audit.Verify(ctx, h.db.Pool, audit.VerifyOptions{})
 		},
-		Logger: log,
+		Describe: puller.Describe,
+		OpenAPI:  func(d pull.Description) ([]byte, error) { return json.Marshal(d) },
+		Logger:   log,
 	})
 	check(err)
 	h.server = httptest.NewServer(pages)
