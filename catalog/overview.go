@@ -16,7 +16,7 @@ import (
 // Overview is what the directory holds at a moment. It counts published entries only, which everybody who may read the directory
 // may see: drafts are in none of its figures and lists.
 type Overview struct {
-	At            time.Time // When it was counted: at most countedFor ago.
+	At            time.Time // When it was counted: at most Options.CountedFor ago.
 	Resources     int64     // Published entries.
 	HasData       int64     // Those of which rows have arrived.
 	Open          int64     // Those open to the public.
@@ -53,8 +53,6 @@ const (
 	usedDays = 30
 	// usedFor is how long a count of use is shown: it reads every record of use of the period.
 	usedFor = 10 * time.Minute
-	// countedFor is how long a count of the directory is shown.
-	countedFor = 15 * time.Second
 	// usedRanked is how many resources are ranked, so that enough remain of those that are published.
 	usedRanked = 4 * listed
 )
@@ -135,7 +133,7 @@ func (s *Service) countedNow(ctx context.Context, args []any) (count, error) {
 	s.countMu.Lock()
 	defer s.countMu.Unlock()
 	now := s.clock().UTC()
-	if !s.counted.at.IsZero() && now.Sub(s.counted.at) < countedFor {
+	if !s.counted.at.IsZero() && now.Sub(s.counted.at) < s.countedFor {
 		return s.counted, nil
 	}
 	counted, err := s.tally(ctx, args)

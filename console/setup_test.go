@@ -84,7 +84,7 @@ func setup(t testing.TB) *hub {
 	h.identity = identity.New(identity.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, SecondFactor: identity.SecondFactorOff, SignInRate: -1, Passwords: secret.NewPasswords(secret.PasswordParams{MemoryKiB: 64, Time: 1, Parallelism: 1, Concurrent: 4})})
 	registry, err := all.Registry()
 	check(err)
-	h.catalog, err = catalog.New(catalog.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, Connectors: registry})
+	h.catalog, err = catalog.New(catalog.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, Connectors: registry, CountedFor: time.Nanosecond})
 	check(err)
 	days, err := calendar.New()
 	check(err)
