@@ -52,7 +52,12 @@ func (a *API) describe(c *gin.Context, r Route) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return grantOpenAPI(d, a.opt.Version).MarshalJSON()
+	return GrantOpenAPI(d, a.opt.Version)
+}
+
+// GrantOpenAPI writes the OpenAPI document of a grant; version is that of the program.
+func GrantOpenAPI(d pull.Description, version string) ([]byte, error) {
+	return grantOpenAPI(d, version).MarshalJSON()
 }
 
 // grantDocument builds the OpenAPI document of one grant.

@@ -11,6 +11,7 @@ import (
 	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/authz/authztest"
 	"github.com/shuqiao/shuqiao/internal/db"
+	"github.com/shuqiao/shuqiao/internal/fault"
 )
 
 // facts yields every target of the fact space for one department.
@@ -112,5 +113,27 @@ func TestGoldenMatrix(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("powers (-matrix +rules):\n%s", diff)
+	}
+
+	// What people are shown is the same table.
+	rows, err := n.Enforcer.Matrix(t.Context(), authztest.Person(mine, authz.Auditor))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]string{}
+	for _, row := range rows {
+		for i, role := range authz.Roles() {
+			word := string(row.Powers[i])
+			if row.Powers[i] == authz.PowerNone {
+				word = "-"
+			}
+			shown[string(role)+" "+string(row.Action)] = word
+		}
+	}
+	if diff := cmp.Diff(want, shown); diff != "" {
+		t.Errorf("powers shown (-matrix +shown):\n%s", diff)
+	}
+	if _, err := n.Enforcer.Matrix(t.Context(), authztest.Person(mine, authz.DeptAdmin)); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("a department administrator reads the matrix: %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,6 +29,7 @@ type Options struct {
 	Coder      codes.ResourceCoder                          // nil means codes.NationalCoder.
 	Log        *slog.Logger                                 // nil means slog.Default.
 	Clock      func() time.Time                             // nil means time.Now; judges only dates stated by people.
+	CountedFor time.Duration                                // How long a count of the directory is shown; 0 means 15 seconds.
 }
 
 // Service is the directory. Its methods ask the enforcer first, do one transaction each and write one audit event in it.
@@ -45,6 +47,13 @@ type Service struct {
 	log        *slog.Logger
 	clock      func() time.Time
 	zone       *time.Location
+
+	countedFor time.Duration
+
+	countMu sync.Mutex
+	counted count // See Overview.
+	usedMu  sync.Mutex
+	used    ranking // Likewise.
 }
 
 // New returns a directory over the database of opt.
@@ -59,6 +68,9 @@ func New(opt Options) (*Service, error) {
 	}
 	if s.coder == nil {
 		s.coder = codes.NationalCoder{}
+	}
+	if s.countedFor = opt.CountedFor; s.countedFor == 0 {
+		s.countedFor = 15 * time.Second
 	}
 	if s.log == nil {
 		s.log = slog.Default()

@@ -1,11 +1,12 @@
 package console
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -72,30 +73,66 @@ func (n *names) alarm(a alarm.Alarm) alarmRow {
 }
 
 type alarmList struct {
-	Closed bool
-	Rows   []alarmRow
-	More   string
+	Tabs                  []tab
+	State, Severity, Rule string
+	Severities            []alarm.Severity
+	Rules                 []string
+	Rows                  []alarmRow
+	More, Table           string
+	Narrowed              bool
 }
 
 func (c *console) showAlarms(v *visit) error {
-	open := v.query("state") != "closed"
-	all, next, err := v.Alarm.List(v.r.Context(), v.principal, alarm.Filter{Open: &open}, db.Page{Cursor: v.query("cursor")})
+	list := alarmList{
+		Tabs: v.alarmTabs("alarms"), State: v.query("state"), Severity: v.query("severity"), Rule: v.query("rule"),
+		Severities: alarm.Severities(), Rules: alarm.RuleKeys(), Table: v.sheetAddress(),
+	}
+	open := list.State != "closed"
+	f := alarm.Filter{Open: &open}
+	if severity := alarm.Severity(list.Severity); slices.Contains(list.Severities, severity) {
+		f.Severity = &severity
+	}
+	if slices.Contains(list.Rules, list.Rule) {
+		f.Rule = &list.Rule
+	}
+	list.Narrowed = f.Severity != nil || f.Rule != nil || !open
+	names := v.names()
+	read := func(cursor string, size int) ([]alarmRow, string, error) {
+		all, next, err := v.Alarm.List(v.r.Context(), v.principal, f, db.Page{Cursor: cursor, Limit: size})
+		rows := make([]alarmRow, len(all))
+		for i, a := range all {
+			rows[i] = names.alarm(a)
+		}
+		return rows, next, err
+	}
+	if v.asSheet() {
+		return v.alarmSheet(read)
+	}
+	rows, next, err := read(v.query("cursor"), 0)
 	if err != nil {
 		return err
 	}
-	list := alarmList{Closed: !open}
-	names := v.names()
-	for _, a := range all {
-		list.Rows = append(list.Rows, names.alarm(a))
-	}
-	if next != "" {
-		q := url.Values{"cursor": {next}}
-		if !open {
-			q.Set("state", "closed")
-		}
-		list.More = prefix + "/alarms?" + q.Encode()
-	}
+	list.Rows, list.More = rows, v.moreAddress(next)
 	return v.show("alarms", "alarms.title", list)
+}
+
+func (v *visit) alarmSheet(read func(cursor string, size int) ([]alarmRow, string, error)) error {
+	columns := []string{"alarms.severity", "alarms.what", "alarms.facts", "alarms.department", "list.state", "alarms.opened", "alarms.closed"}
+	return v.sheet("alarms", columns, func(cursor string) ([][]string, string, error) {
+		rows, next, err := read(cursor, db.MaxPage)
+		out := make([][]string, len(rows))
+		for i, a := range rows {
+			facts := make([]string, len(a.Facts))
+			for j, f := range a.Facts {
+				facts[j] = v.word("alarm_fact", f.Key) + " " + f.Value
+			}
+			out[i] = []string{
+				v.word("alarm_severity", a.Severity), v.word("alarm_rule", a.Rule), strings.Join(facts, v.say("list.comma")), cmp.Or(a.Department, v.say("alarms.platform")), v.word("alarm_state", a.State),
+				v.formats.second(a.OpenedAt), v.formats.second(a.ClosedAt),
+			}
+		}
+		return out, next, err
+	})
 }
 
 // alarms is the figure at the menu.

@@ -125,7 +125,7 @@ func (v *visit) typedDecision(d *decision) {
 		item.Shown = v.field("mask-" + item.Identifier)
 	}
 	d.Conditions = d.Conditions[:0]
-	d.Conditions = append(d.Conditions, v.typed().Conditions...)
+	d.Conditions = append(d.Conditions, v.typedFor("").Conditions...)
 	for len(d.Conditions) < conditionLines {
 		d.Conditions = append(d.Conditions, condition{Op: "eq"})
 	}
@@ -165,7 +165,7 @@ func (d *decision) conditions(v *visit, items []catalog.Item) (sharing.Condition
 	if fewerLookups {
 		c.Lookup = lookup
 	}
-	c.RowFilter, _ = requestForm{Conditions: d.Conditions}.rowFilter(items) // The service says what is wrong with it.
+	c.RowFilter, _ = choice{Conditions: d.Conditions}.rowFilter(items) // The service says what is wrong with it.
 	if d.ValidUntil != "" && d.ValidUntil != v.dayOf(d.AskedUntil) {
 		day, err := time.ParseInLocation(time.DateOnly, d.ValidUntil, v.formats.zone)
 		if err != nil {

@@ -8,12 +8,15 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/shuqiao/shuqiao/alarm"
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/exchange"
+	"github.com/shuqiao/shuqiao/exchange/pull"
 	"github.com/shuqiao/shuqiao/exchange/retention"
 	"github.com/shuqiao/shuqiao/internal/edge"
 	"github.com/shuqiao/shuqiao/sharing"
@@ -33,8 +36,15 @@ type Options struct {
 	Log      *audit.Log
 
 	Retention *retention.Service
+	// Checks are what must hold for this node to serve, as its readiness says.
+	Checks []Check
+	// VerifierKey is the public key that others need to check the hub's checkpoints; "" where it is not known.
+	VerifierKey string
 	// Verify verifies the whole log, as "shuqiao audit verify" does.
 	Verify func(context.Context) (audit.Report, error)
+	// Describe says what a grant allows (pull.Service), and OpenAPI writes that for programs, as the contract does.
+	Describe func(context.Context, authz.Principal, uuid.UUID) (pull.Description, error)
+	OpenAPI  func(pull.Description) ([]byte, error)
 	// Address is where a request comes from. nil means the caller's address, behind trusted proxies too.
 	Address func(*http.Request) netip.Addr
 	Clock   func() time.Time // nil means time.Now.
@@ -98,14 +108,16 @@ func (c *console) routes() {
 	m := http.NewServeMux()
 	m.Handle("GET /{$}", http.RedirectHandler(prefix+"/", http.StatusSeeOther))
 	m.Handle("GET /ui", http.RedirectHandler(prefix+"/", http.StatusSeeOther))
-	m.Handle("GET /ui/{$}", http.RedirectHandler(prefix+"/resources", http.StatusSeeOther))
+	m.Handle("GET /ui/{$}", http.RedirectHandler(prefix+"/home", http.StatusSeeOther))
 	m.Handle("GET /ui/static/{name...}", c.assets)
 	c.doorRoutes(m)
 	c.accountRoutes(m)
 	c.directoryRoutes(m)
+	c.deskRoutes(m)
 	c.requestRoutes(m)
 	c.grantRoutes(m)
 	c.exchangeRoutes(m)
+	c.adminRoutes(m)
 	c.oversightRoutes(m)
 	m.Handle("/ui/", c.page(func(*visit) error { return notFound() }))
 	c.mux = m

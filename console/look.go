@@ -114,8 +114,19 @@ var tones = map[string]string{
 	"fire_outcome.missed": "orange", "fire_outcome.error": "red",
 	"alarm_severity.info": "azure", "alarm_severity.warning": "orange", "alarm_severity.critical": "red",
 	"alarm_state.open": "orange", "alarm_state.acknowledged": "blue", "alarm_state.silenced": "secondary", "alarm_state.closed": "green",
-	"yes.true":     "green",
 	"change.wider": "orange", "change.narrower": "green", "change.other": "yellow",
+	"yes.true":            "green",
+	"person_state.active": "green", "person_state.locked": "red", "person_state.unused": "yellow",
+	"client_state.active": "green", "key_state.live": "green", "key_state.revoked": "red", "key_state.expired": "secondary",
+	"rule_effect.allow": "green", "rule_effect.deny": "red",
+	"power.all": "green", "power.own": "blue", "power.granted": "azure", "power.shared": "azure", "power.some": "orange",
+	"channel_state.enabled": "green", "channel_state.paused": "yellow",
+	"delivery_state.waiting": "yellow", "delivery_state.sent": "green", "delivery_state.given_up": "red",
+	"proof_state.proved": "green", "proof_state.pending": "yellow", "proof_state.wrong": "red",
+	"usage_state.opened": "blue", "usage_state.done": "green", "usage_state.interrupted": "orange",
+	"node_state.alive": "green", "node_state.silent": "red",
+	"timeliness.on_time": "green", "timeliness.late": "orange",
+	"version_change.added": "green", "version_change.removed": "red", "version_change.changed": "blue",
 }
 
 func tone(group, code string) string {

@@ -18,6 +18,7 @@ import (
 	"github.com/shuqiao/shuqiao/alarm"
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/catalog/mask"
 	"github.com/shuqiao/shuqiao/exchange"
@@ -89,7 +90,7 @@ func TestTemplatesUseKnownKeys(t *testing.T) {
 func TestCodeUsesKnownKeys(t *testing.T) {
 	t.Parallel()
 	m := load(t, chinese)
-	named := regexp.MustCompile(`"((?:nav|nav_group|alarms|retention|directory|resource|form|todo|done|run|reject|error|audit|requests|grants|tasks|sign_in|fault)\.[a-z_]*[a-z])"`)
+	named := regexp.MustCompile(`"((?:nav|nav_group|home|resource_tab|alarms|retention|directory|resource|form|ask|cart|desk|inbox|clock|todo|done|run|reject|error|audit|requests|grants|tasks|sign_in|fault)\.[a-z_]*[a-z])"`)
 	for _, file := range sources(t, ".go") {
 		for _, found := range named.FindAllStringSubmatch(string(file.text), -1) {
 			if !m.has(found[1]) {
@@ -134,6 +135,11 @@ func TestEveryCodeHasAWord(t *testing.T) {
 		"run_side":       text(engine.SideSource, engine.SideHub),
 		"reject_state":   text(exchange.RejectOpen, exchange.RejectCorrected, exchange.RejectWaived),
 		"arrival":        text(exchange.ByRead, exchange.BySweep, exchange.BySoftDelete, exchange.ByTable, exchange.NotCarried),
+		"obstacle":       text(sharing.Obstacles()...),
+		"todo":           append(append(text(sharing.TodoKinds()...), text(catalog.TodoStates()...)...), append(text(exchange.TodoKinds()...), "restored")...),
+		"notice":         noticeCodes(),
+		"timeliness":     text(catalog.Timelinesses()...),
+		"version_change": text(catalog.ChangeKinds()...),
 		"outcome":        text(audit.OK, audit.Denied, audit.Failed),
 		"actor":          text(audit.ActorUser, audit.ActorClient, audit.ActorSystem),
 		"object":         objectKinds(),
@@ -141,11 +147,38 @@ func TestEveryCodeHasAWord(t *testing.T) {
 		"alarm_severity": text(alarm.Severities()...),
 		"alarm_state":    alarmStates(),
 		"alarm_fact":     alarmFacts(),
+		"person_state":   personStates(),
+		"client_state":   text(identity.Active, identity.Disabled),
+		"key_state":      keyStates(),
+		"key_kind":       text(identity.BearerKey, identity.SigningKey),
+		"rule_effect":    text(authz.Allow, authz.Deny),
+		"rule_fact":      {"*", "-", "yes", "no"},
+		"power":          text(authz.Powers()...),
+		"channel_kind":   text(alarm.Webhook, alarm.Mail),
+		"channel_state":  text(alarm.ChannelEnabled, alarm.ChannelPaused),
+		"encryption":     {alarm.TLSImplicit, alarm.TLSStart, alarm.TLSNone},
+		"delivery_state": text(alarm.DeliveryStates()...),
+		"delivery_code":  {alarm.CodeRefused, alarm.CodeUnreachable, alarm.CodeTimeout, alarm.CodeTLS, alarm.CodeSecret, alarm.CodeMalformed},
+		"alarm_event":    text(alarm.EventOpened, alarm.EventRaised, alarm.EventClosed, alarm.EventTest),
+		"proof_state":    proofStates(),
+		"usage_state":    text(audit.UsageOpened, audit.UsageDone, audit.UsageInterrupted),
+		"usage_mode":     text(audit.ModeRows, audit.ModeRow, audit.ModeChanges, audit.ModeQuery, audit.ModeVerify, audit.ModeStream, audit.ModeExport, audit.ModeDelivery),
+		"node_state":     nodeStates(),
+		"node_role":      {"all", "api", "worker"},
+		"health_check":   checkNames(),
+		"health_cause":   checkNames(),
+		"yes":            {"true", "false"},
 		"access_reason":  sharing.AccessReasons(),
 		"access_way":     text(append(sharing.AccessWays(), authz.RejectRead)...),
 		"audit_problem": text(audit.EventAltered, audit.EventMissing, audit.EventUnsealed, audit.EventTwice, audit.LeafMissing,
 			audit.LeafAltered, audit.TreeAltered, audit.CheckpointAltered, audit.CheckpointSignature, audit.CheckpointMismatch,
 			audit.UsageAltered, audit.UsageMissing, audit.UsageUnevidenced),
+	}
+	groups["role"] = text(authz.Roles()...) // Rules speak about programs, too.
+	for _, r := range alarm.Rules() {
+		if r.Unit != "" {
+			groups["unit"] = append(groups["unit"], r.Unit)
+		}
 	}
 	for _, a := range authz.Actions() {
 		object, verb, _ := strings.Cut(string(a), ".")
@@ -172,6 +205,16 @@ func TestEveryCodeHasAWord(t *testing.T) {
 			}
 		}
 	}
+}
+
+// noticeCodes are the kinds of notices with what happens to each.
+func noticeCodes() (out []string) {
+	for kind, events := range sharing.NoticeEvents() {
+		for _, e := range events {
+			out = append(out, kind+"_"+string(e))
+		}
+	}
+	return out
 }
 
 func text[S ~string](all ...S) []string {

@@ -31,13 +31,23 @@ type menuEntry struct {
 // menu lists every page of the menu in its order.
 func menu() []menuEntry {
 	return []menuEntry{
+		{group: "catalogue", name: "home", path: "/home", icon: "home"},
 		{group: "catalogue", name: "directory", path: "/resources", icon: "database"},
 		{group: "sharing", name: "todo", path: "/todo", icon: "checks", actions: []authz.Action{authz.RequestRead}, count: (*visit).waiting},
+		{group: "sharing", name: "inbox", path: "/inbox", icon: "inbox", actions: []authz.Action{authz.RequestRead}, count: (*visit).unread},
+		{group: "sharing", name: "cart", path: "/cart", icon: "shopping-cart", actions: []authz.Action{authz.RequestCreate}, count: (*visit).laidAside},
 		{group: "sharing", name: "requests", path: "/requests", icon: "file-text", actions: []authz.Action{authz.RequestRead}},
 		{group: "sharing", name: "grants", path: "/grants", icon: "key", actions: []authz.Action{authz.GrantRead}},
 		{group: "exchange", name: "runs", path: "/tasks", icon: "transfer", actions: []authz.Action{authz.TaskRead}, under: []string{"/runs"}},
+		{group: "admin", name: "people", path: "/people", icon: "users", actions: []authz.Action{authz.UserRead}},
+		{group: "admin", name: "departments", path: "/departments", icon: "sitemap", actions: []authz.Action{authz.DepartmentRead}},
+		{group: "admin", name: "clients", path: "/clients", icon: "server", actions: []authz.Action{authz.ClientRead}},
+		{group: "admin", name: "rules", path: "/rules", icon: "gavel", actions: []authz.Action{authz.PolicyRead}},
 		{group: "oversight", name: "alarms", path: "/alarms", icon: "alert-triangle", actions: []authz.Action{authz.AlarmRead}, count: (*visit).alarms},
 		{group: "oversight", name: "audit", path: "/audit", icon: "shield-check", actions: []authz.Action{authz.AuditRead}},
+		{group: "oversight", name: "evidence", path: "/evidence", icon: "clipboard-check", actions: []authz.Action{authz.AuditRead}},
+		{group: "oversight", name: "access", path: "/access", icon: "eye", actions: []authz.Action{authz.AccessRead}},
+		{group: "oversight", name: "health", path: "/health", icon: "activity", actions: []authz.Action{authz.NodeRead}},
 		{group: "oversight", name: "retention", path: "/retention", icon: "hourglass", actions: []authz.Action{authz.RetentionRead}},
 	}
 }

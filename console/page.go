@@ -43,6 +43,13 @@ type reader struct {
 	Roles      []authz.Role
 }
 
+// tab is one part of a page under its own address.
+type tab struct {
+	Key, Icon, Href string
+	Active          bool
+	Count           int
+}
+
 // problem is a fault as a page shows it.
 type problem struct {
 	Title  string // The sentence at the top of the page.

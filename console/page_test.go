@@ -25,13 +25,29 @@ func TestConsole(t *testing.T) {
 	t.Run("the language is chosen in the header", func(t *testing.T) { testLanguage(t, h) })
 	t.Run("a refused form keeps what was typed", func(t *testing.T) { testFormKeeps(t, h) })
 	t.Run("what was typed is never markup", func(t *testing.T) { testMarkup(t, h) })
+	t.Run("several entries are asked for in one form", func(t *testing.T) { testCart(t, h) })
 	t.Run("from request to suspension", func(t *testing.T) { testStory(t, h) })
 	t.Run("a run shows counts, rejects and comparison", func(t *testing.T) { testRun(t, h) })
+	t.Run("the desk counts what its lists hold", func(t *testing.T) { testDesk(t, h) })
+	t.Run("the inbox tells what happened", func(t *testing.T) { testInbox(t, h) })
 	t.Run("an alarm is acknowledged and silenced", func(t *testing.T) { testAlarms(t, h) })
 	t.Run("who can see an entry, and what a system can see", func(t *testing.T) { testAccess(t, h) })
+	t.Run("disclosures are found by their evidence", func(t *testing.T) { testEvidence(t, h) })
+	t.Run("a draft is nobody else's, wherever entries are counted or listed", func(t *testing.T) { testForeignDrafts(t, h) })
+	t.Run("the front page says what it counts and when", func(t *testing.T) { testHome(t, h) })
+	t.Run("the directory is narrowed by its address", func(t *testing.T) { testDirectory(t, h) })
+	t.Run("an entry shows each person the tabs that are theirs", func(t *testing.T) { testTabs(t, h) })
+	t.Run("ready programs are for who has a grant", func(t *testing.T) { testPrograms(t, h) })
+	t.Run("versions are compared", func(t *testing.T) { testVersions(t, h) })
 	t.Run("what is shown works, for each person", func(t *testing.T) { testLinks(t, h) })
 	t.Run("alarms of others stay theirs", func(t *testing.T) { testForeignAlarms(t, h) })
 	t.Run("what a person may not do answers 403", func(t *testing.T) { testForbidden(t, h) })
+	t.Run("administrators see their own duties", func(t *testing.T) { testAdministrators(t, h) })
+	t.Run("administration speaks both languages", func(t *testing.T) { testAdminWords(t, h) })
+	t.Run("an account is made, given a role and closed", func(t *testing.T) { testPeople(t, h) })
+	t.Run("a system gets its keys", func(t *testing.T) { testClients(t, h) })
+	t.Run("rules change in sight", func(t *testing.T) { testRules(t, h) })
+	t.Run("channels of alarms", func(t *testing.T) { testChannels(t, h) })
 	t.Run("my account: password, second factor, deputy", func(t *testing.T) { testAccount(t, h) })
 	t.Run("signing out ends the session", func(t *testing.T) { testSignOut(t, h) })
 	t.Run("hostile addresses and forms are refused", func(t *testing.T) { testHostile(t, h) })
@@ -151,6 +167,20 @@ func testLanguage(t *testing.T, h *hub) {
 	_, page := b.post("/ui/language", "language", "en", "back", path)
 	if !strings.Contains(page, `<html lang="en">`) || !strings.Contains(page, "Public Security Bureau of the Example City") || !strings.Contains(page, `title="conditional">Conditional<`) {
 		t.Error("English was not taken, or the reader was led away")
+	}
+	// The language is the person's: another browser speaks it from the sign-in on, and a browser nobody signed in with does not.
+	again := h.as(t, "social_operator")
+	if _, page := again.get(path); !strings.Contains(page, `<html lang="en">`) {
+		t.Error("another browser does not speak the person's language")
+	}
+	if again.post("/ui/sign-out"); again.cookie("sq_language") != "en" {
+		t.Error("signing out forgets the language of the sign-in page")
+	}
+	if _, page := h.as(t, "social_admin").get(path); !strings.Contains(page, `<html lang="zh-CN">`) {
+		t.Error("somebody else's language changed, too")
+	}
+	if _, page = b.post("/ui/language", "language", "zh-CN", "back", path); !strings.Contains(page, `<html lang="zh-CN">`) {
+		t.Error("Chinese was not taken back")
 	}
 }
 
@@ -389,6 +419,11 @@ func testForbidden(t *testing.T, h *hub) {
 		{"police_admin", "/ui/clients/" + h.client.ID.String() + "/access", http.StatusForbidden},
 		{"auditor", "/ui/resources/" + h.population.ID.String() + "/request", http.StatusForbidden},
 		{"social_operator", "/ui/resources/" + h.withheld.ID.String() + "/request", http.StatusForbidden},
+		{"auditor", "/ui/todo", http.StatusForbidden},
+		{"auditor", "/ui/todo/done", http.StatusForbidden},
+		{"system_admin", "/ui/inbox", http.StatusForbidden},
+		{"auditor", "/ui/cart/request", http.StatusForbidden},
+		{"police_admin", "/ui/todo/drafts", http.StatusForbidden},
 		{"social_operator", "/ui/resources/not-an-id", http.StatusNotFound},
 		{"social_operator", "/ui/nothing", http.StatusNotFound},
 	} {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/shuqiao/shuqiao/internal/db"
 	"github.com/shuqiao/shuqiao/internal/fault"
 	"github.com/shuqiao/shuqiao/sharing"
 )
@@ -21,15 +20,17 @@ type requestRow struct {
 	CreatedAt                    time.Time
 	DueAt                        *time.Time
 	Overdue                      bool
+	Clock                        clock
 }
 
 func (n *names) request(q sharing.Request) requestRow {
 	row := requestRow{
-		ID: q.ID, Resource: q.ResourceName, Consumer: n.department(q.ConsumerDeptID),
-		Provider: n.department(q.ProviderDeptID), Items: len(q.Items), State: q.State, CreatedAt: q.CreatedAt, DueAt: q.DueAt,
+		ID: q.ID, Resource: q.ResourceName, Consumer: n.called(q.ConsumerDeptID.String(), q.ConsumerName),
+		Provider: n.called(q.ProviderDeptID.String(), q.ProviderName), Items: len(q.Items), State: q.State, CreatedAt: q.CreatedAt, DueAt: q.DueAt,
 	}
 	waits := q.State == sharing.RequestPendingAcceptance || q.State == sharing.RequestInReview
 	row.Overdue = waits && q.DueAt != nil && n.v.Clock().After(*q.DueAt)
+	row.Clock = n.v.clock(q.DueAt, q.State)
 	return row
 }
 
@@ -39,19 +40,6 @@ func (n *names) requests(all []sharing.Request) []requestRow {
 		rows = append(rows, n.request(q))
 	}
 	return rows
-}
-
-type requestList struct {
-	Rows []requestRow
-	More string
-}
-
-func (c *console) showRequests(v *visit) error {
-	all, next, err := v.Sharing.ListRequests(v.r.Context(), v.principal, sharing.RequestFilter{}, db.Page{Cursor: v.query("cursor")})
-	if err != nil {
-		return err
-	}
-	return v.show("requests", "requests.title", requestList{Rows: v.names().requests(all), More: more(prefix+"/requests", next)})
 }
 
 func oneField(name, code string) error {

@@ -30,21 +30,39 @@ func (c *console) accountRoutes(m *http.ServeMux) {
 	m.Handle("POST /ui/account/deputies/{id}/end", c.page(c.endDeputy))
 }
 
-// directoryRoutes are the directory and its entries.
+// directoryRoutes are the front page, the directory and its entries.
 func (c *console) directoryRoutes(m *http.ServeMux) {
+	m.Handle("GET /ui/home", c.page(c.showHome))
 	m.Handle("GET /ui/resources", c.page(c.showDirectory))
 	m.Handle("GET /ui/resources/{id}", c.page(c.showResource))
 	m.Handle("GET /ui/resources/{id}/access", c.page(c.showResourceAccess))
+	m.Handle("GET /ui/resources/{id}/openapi/{grant}", c.page(c.showOpenAPI))
 	m.Handle("GET /ui/clients/{id}/access", c.page(c.showClientAccess))
 }
 
-// requestRoutes are asking, deciding, and what waits for whom.
+// deskRoutes are what people have before them: what waits, what they laid aside and began, what happened.
+func (c *console) deskRoutes(m *http.ServeMux) {
+	m.Handle("GET /ui/cart", c.page(c.showCart))
+	m.Handle("POST /ui/cart", c.page(c.addToCart))
+	m.Handle("POST /ui/cart/remove", c.page(c.removeFromCart))
+	m.Handle("GET /ui/cart/request", c.page(c.showCartForm))
+	m.Handle("POST /ui/cart/request", c.page(c.createFromCart))
+	m.Handle("GET /ui/cart/made", c.page(c.showMade))
+	m.Handle("GET /ui/todo", c.page(c.showTodo))
+	m.Handle("GET /ui/todo/done", c.page(c.showDone))
+	m.Handle("GET /ui/todo/mine", c.page(c.showMine))
+	m.Handle("GET /ui/todo/drafts", c.page(c.showDrafts))
+	m.Handle("POST /ui/todo/drafts/{id}/discard", c.page(c.discardDraft))
+	m.Handle("GET /ui/inbox", c.page(c.showInbox))
+	m.Handle("POST /ui/inbox/read", c.page(c.markRead))
+	m.Handle("GET /ui/requests", c.page(c.showRequests))
+}
+
+// requestRoutes are asking and deciding.
 func (c *console) requestRoutes(m *http.ServeMux) {
 	m.Handle("GET /ui/resources/{id}/request", c.page(c.showRequestForm))
 	m.Handle("POST /ui/resources/{id}/request", c.page(c.createRequest))
 	m.Handle("POST /ui/resources/{id}/words", c.page(c.sayRows))
-	m.Handle("GET /ui/todo", c.page(c.showTodo))
-	m.Handle("GET /ui/requests", c.page(c.showRequests))
 	m.Handle("GET /ui/requests/{id}", c.page(c.showRequest))
 	m.Handle("GET /ui/requests/{id}/edit", c.page(c.showEditForm))
 	m.Handle("POST /ui/requests/{id}/edit", c.page(c.editRequest))
@@ -73,12 +91,50 @@ func (c *console) exchangeRoutes(m *http.ServeMux) {
 	m.Handle("POST /ui/runs/{id}/{act}", c.page(c.actOnRun))
 }
 
+// adminRoutes are what the administrators look after: people, departments, clients with their keys, and rules.
+func (c *console) adminRoutes(m *http.ServeMux) {
+	m.Handle("GET /ui/people", c.page(c.showPeople))
+	m.Handle("GET /ui/people/new", c.page(c.showNewPerson))
+	m.Handle("POST /ui/people", c.page(c.createPerson))
+	m.Handle("GET /ui/people/{id}", c.page(c.showPerson))
+	m.Handle("POST /ui/people/{id}/{act}", c.page(c.actOnPerson))
+	m.Handle("POST /ui/people/{id}/deputies/{deputy}/end", c.page(c.endPersonDeputy))
+	m.Handle("GET /ui/departments", c.page(c.showDepartments))
+	m.Handle("GET /ui/departments/new", c.page(c.showNewDepartment))
+	m.Handle("POST /ui/departments", c.page(c.createDepartment))
+	m.Handle("GET /ui/departments/{id}", c.page(c.showDepartment))
+	m.Handle("GET /ui/departments/{id}/edit", c.page(c.showDepartmentForm))
+	m.Handle("POST /ui/departments/{id}/edit", c.page(c.editDepartment))
+	m.Handle("GET /ui/clients", c.page(c.showClients))
+	m.Handle("GET /ui/clients/new", c.page(c.showNewClient))
+	m.Handle("POST /ui/clients", c.page(c.createClient))
+	m.Handle("GET /ui/clients/{id}", c.page(c.showClient))
+	m.Handle("POST /ui/clients/{id}/{act}", c.page(c.actOnClient))
+	m.Handle("POST /ui/clients/{id}/keys/{key}/revoke", c.page(c.revokeKey))
+	m.Handle("GET /ui/rules", c.page(c.showRules))
+	m.Handle("GET /ui/rules/matrix", c.page(c.showMatrix))
+	m.Handle("GET /ui/rules/changes", c.page(c.showRuleChanges))
+	m.Handle("GET /ui/rules/edit", c.page(c.showRule))
+	m.Handle("POST /ui/rules/edit", c.page(c.saveRule))
+}
+
 // oversightRoutes are what watches the hub: alarms, the log, the periods of retention.
 func (c *console) oversightRoutes(m *http.ServeMux) {
 	m.Handle("GET /ui/alarms", c.page(c.showAlarms))
 	m.Handle("GET /ui/alarms/{id}", c.page(c.showAlarm))
 	m.Handle("POST /ui/alarms/{id}/{act}", c.page(c.actOnAlarm))
+	m.Handle("GET /ui/alarms/channels", c.page(c.showChannels))
+	m.Handle("GET /ui/alarms/channels/new", c.page(c.showNewChannel))
+	m.Handle("POST /ui/alarms/channels", c.page(c.createChannel))
+	m.Handle("GET /ui/alarms/channels/{id}", c.page(c.showChannel))
+	m.Handle("POST /ui/alarms/channels/{id}/{act}", c.page(c.actOnChannel))
+	m.Handle("GET /ui/alarms/rules", c.page(c.showAlarmRules))
+	m.Handle("POST /ui/alarms/rules/{key}/change", c.page(c.changeAlarmRule))
+	m.Handle("GET /ui/evidence", c.page(c.showEvidence))
+	m.Handle("GET /ui/access", c.page(c.showAccessEntry))
+	m.Handle("GET /ui/health", c.page(c.showHealth))
 	m.Handle("GET /ui/audit", c.page(c.showAudit))
+	m.Handle("GET /ui/audit/checkpoints", c.page(c.showCheckpoints))
 	m.Handle("GET /ui/audit/{id}", c.page(c.showEvent))
 	m.Handle("POST /ui/audit/verify", c.page(c.verifyLog))
 	m.Handle("GET /ui/retention", c.page(c.showRetention))

@@ -68,9 +68,12 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, d.Back, http.StatusSeeOther)
 }
 
-// enter hands the browser its session.
+// enter hands the browser its session, and the language that its person has chosen, on whatever browser that was.
 func (c *console) enter(v *visit, token string, session identity.Session) {
 	setCookie(v.w, v.r, sessionCookie, token, int(session.ExpiresAt.Sub(c.Clock()).Seconds()))
+	if session.Language != "" {
+		keepLanguage(v.w, v.r, string(session.Language))
+	}
 }
 
 // secondStep is the page that asks for the code of the second factor.
@@ -141,8 +144,18 @@ func (c *console) chooseLanguage(w http.ResponseWriter, r *http.Request) {
 	if r.PostFormValue("language") == english {
 		language = english
 	}
-	setCookie(w, r, languageCookie, language, 365*24*3600)
+	keepLanguage(w, r, language)
+	// Who is signed in finds the language again wherever they sign in; the cookie alone serves everybody else.
+	if p, err := c.authenticate(r); err == nil {
+		if err := c.Identity.SetLanguage(r.Context(), p, identity.Language(language)); err != nil {
+			c.Logger.WarnContext(r.Context(), "keeping a language", "error", err)
+		}
+	}
 	http.Redirect(w, r, backTo(r.PostFormValue("back")), http.StatusSeeOther)
+}
+
+func keepLanguage(w http.ResponseWriter, r *http.Request, language string) {
+	setCookie(w, r, languageCookie, language, 365*24*3600)
 }
 
 // backTo keeps a reader inside the console: an address that leads elsewhere leads to its start.

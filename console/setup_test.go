@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -27,9 +28,11 @@ import (
 	"github.com/shuqiao/shuqiao/connectors/all"
 	"github.com/shuqiao/shuqiao/console"
 	"github.com/shuqiao/shuqiao/exchange"
+	"github.com/shuqiao/shuqiao/exchange/pull"
 	"github.com/shuqiao/shuqiao/exchange/retention"
 	"github.com/shuqiao/shuqiao/exchange/store"
 	"github.com/shuqiao/shuqiao/internal/db"
+	"github.com/shuqiao/shuqiao/internal/netguard"
 	"github.com/shuqiao/shuqiao/internal/pgtest"
 	"github.com/shuqiao/shuqiao/internal/secret"
 	"github.com/shuqiao/shuqiao/sharing"
@@ -81,14 +84,20 @@ func setup(t testing.TB) *hub {
 	h.identity = identity.New(identity.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, SecondFactor: identity.SecondFactorOff, SignInRate: -1, Passwords: secret.NewPasswords(secret.PasswordParams{MemoryKiB: 64, Time: 1, Parallelism: 1, Concurrent: 4})})
 	registry, err := all.Registry()
 	check(err)
-	h.catalog, err = catalog.New(catalog.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, Connectors: registry})
+	h.catalog, err = catalog.New(catalog.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, Connectors: registry, CountedFor: time.Nanosecond})
 	check(err)
 	days, err := calendar.New()
 	check(err)
 	h.sharing = sharing.New(sharing.Options{DB: h.db, Enforcer: h.enforcer, Catalog: h.catalog, Keyring: h.keyring, Calendar: days})
 	rows := store.New(h.db)
 	h.exchange = exchange.New(exchange.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, Store: rows, Log: log})
-	h.alarm = alarm.New(alarm.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, Log: log, Every: time.Millisecond})
+	loopback, err := netguard.Parse("127.0.0.1")
+	check(err)
+	h.alarm = alarm.New(alarm.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, Networks: loopback, Log: log, Every: time.Millisecond})
+	recorder := audit.NewRecorder(h.db)
+	t.Cleanup(recorder.Close)
+	puller, err := pull.New(pull.Options{Store: rows, Sharing: h.sharing, Recorder: recorder, Follower: follower, Keyring: h.keyring, SubjectKey: make([]byte, 16)})
+	check(err)
 	running, stop := context.WithCancel(context.WithoutCancel(h.ctx))
 	done := make(chan struct{})
 	go func() { defer close(done); _ = follower.Run(running) }()
@@ -108,7 +117,9 @@ func setup(t testing.TB) *hub {
 		Verify: func(ctx context.Context) (audit.Report, error) {
 			return audit.Verify(ctx, h.db.Pool, audit.VerifyOptions{})
 		},
-		Logger: log,
+		Describe: puller.Describe,
+		OpenAPI:  func(d pull.Description) ([]byte, error) { return json.Marshal(d) },
+		Logger:   log,
 	})
 	check(err)
 	h.server = httptest.NewServer(pages)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/authz/authztest"
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/exchange/engine"
@@ -145,6 +146,24 @@ func TestOrderColumnAndRowFilter(t *testing.T) {
 	}
 }
 
+// waits compares how many runs of each kind wait for somebody with what is wanted, and with the lengths of the lists.
+func waits(t *testing.T, h *hub, p authz.Principal, want map[TodoKind]int64) {
+	t.Helper()
+	got, err := h.service.CountTodo(h.ctx, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("what waits (-want +got):\n%s", diff)
+	}
+	for kind, n := range got {
+		all, _, err := h.service.ListTodo(h.ctx, p, kind, db.Page{})
+		if err != nil || int64(len(all)) != n {
+			t.Errorf("the list of %s has %d, %v; want %d", kind, len(all), err, n)
+		}
+	}
+}
+
 // Too many deletes fail the run and change nothing, until somebody confirms exactly that run.
 func TestDeleteGuardAndConfirm(t *testing.T) {
 	t.Parallel()
@@ -161,6 +180,9 @@ func TestDeleteGuardAndConfirm(t *testing.T) {
 	if q, err := h.service.Queue(h.ctx); err != nil || q != (Queue{Unconfirmed: 1}) {
 		t.Errorf("queue: got %+v, %v", q, err)
 	}
+	waits(t, h, h.admin, map[TodoKind]int64{TodoConfirm: 1, TodoFailed: 0})
+	waits(t, h, h.operator, map[TodoKind]int64{TodoFailed: 0})
+	waits(t, h, h.stranger, map[TodoKind]int64{TodoConfirm: 0, TodoFailed: 0})
 	_, err := h.service.ConfirmDeletes(h.ctx, h.stranger, refused.ID)
 	wantCode(t, err, fault.NotFound, "not_found")
 	_, err = h.service.ConfirmDeletes(h.ctx, h.operator, refused.ID)
@@ -170,6 +192,7 @@ func TestDeleteGuardAndConfirm(t *testing.T) {
 		t.Fatal(err)
 	}
 	done := h.final(t, confirmed.ID)
+	waits(t, h, h.admin, map[TodoKind]int64{TodoConfirm: 0, TodoFailed: 0})
 	if done.State != Succeeded || done.Counts.Deleted != 200 || done.Trigger != ByConfirm || done.OfRun == nil || *done.OfRun != refused.ID {
 		t.Fatalf("got %+v", done)
 	}

@@ -26,28 +26,8 @@ func (s *Service) CreateRequest(ctx context.Context, p authz.Principal, a Applic
 		return Request{}, err
 	}
 	var r Request
-	err := s.db.InTx(ctx, func(tx *db.Tx) error {
-		resource, err := s.catalog.PublishedTx(ctx, tx, a.ResourceID, false)
-		if err != nil {
-			return err
-		}
-		if err := requestable(resource, p.Department); err != nil {
-			return err
-		}
-		r = Request{
-			ID: db.NewID(), Kind: "new", ClientID: a.ClientID, ConsumerDeptID: p.Department,
-			ProviderDeptID: resource.ProviderDeptID, ResourceID: resource.ID, State: RequestDraft, ApplicantID: p.ID,
-			RowVersion: 1, CreatedAt: tx.Now(), UpdatedAt: tx.Now(),
-		}
-		wrong := a.Terms.check(&r, resource.Version, tx.Now())
-		err = clientUsable(ctx, tx, a.ClientID, p.Department, "")
-		switch {
-		case fault.Is(err, fault.Invalid):
-			wrong.add("client_id", "unknown_client", "name an active client of your own department")
-		case err != nil:
-			return err
-		}
-		if err := wrong.fault(); err != nil {
+	err := s.db.InTx(ctx, func(tx *db.Tx) (err error) {
+		if r, err = s.draft(ctx, tx, p, a); err != nil {
 			return err
 		}
 		if err := insertRow(ctx, tx, "sharing_request", newRequestRow(r)); err != nil {
@@ -63,6 +43,42 @@ func (s *Service) CreateRequest(ctx context.Context, p authz.Principal, a Applic
 		return Request{}, err
 	}
 	return r, nil
+}
+
+// CheckRequest says what CreateRequest would, and stores nothing.
+func (s *Service) CheckRequest(ctx context.Context, p authz.Principal, a Application) error {
+	if _, err := s.enforcer.Check(ctx, p, authz.RequestCreate, authz.Target{Kind: "request", Department: p.Department}); err != nil {
+		return err
+	}
+	return s.db.InTx(ctx, func(tx *db.Tx) error {
+		_, err := s.draft(ctx, tx, p, a)
+		return err
+	})
+}
+
+// draft returns the request that an application makes, or everything that is wrong with it.
+func (s *Service) draft(ctx context.Context, tx *db.Tx, p authz.Principal, a Application) (Request, error) {
+	resource, err := s.catalog.PublishedTx(ctx, tx, a.ResourceID, false)
+	if err != nil {
+		return Request{}, err
+	}
+	if err := requestable(resource, p.Department); err != nil {
+		return Request{}, err
+	}
+	r := Request{
+		ID: db.NewID(), Kind: "new", ClientID: a.ClientID, ConsumerDeptID: p.Department,
+		ProviderDeptID: resource.ProviderDeptID, ResourceID: resource.ID, State: RequestDraft, ApplicantID: p.ID,
+		RowVersion: 1, CreatedAt: tx.Now(), UpdatedAt: tx.Now(),
+	}
+	wrong := a.Terms.check(&r, resource.Version, tx.Now())
+	err = clientUsable(ctx, tx, a.ClientID, p.Department, "")
+	switch {
+	case fault.Is(err, fault.Invalid):
+		wrong.add("client_id", "unknown_client", "name an active client of your own department")
+	case err != nil:
+		return Request{}, err
+	}
+	return r, wrong.fault()
 }
 
 // requestable refuses resources that cannot be asked for.

@@ -129,3 +129,15 @@ func (s *Service) ConfirmRestored(ctx context.Context, p authz.Principal, reason
 	}
 	return done, nil
 }
+
+// CountRestored returns how many grants wait for ConfirmRestored; 0 for those who may not confirm them.
+func (s *Service) CountRestored(ctx context.Context, p authz.Principal) (n int64, err error) {
+	if !s.enforcer.Allowed(p, authz.GrantConfirmRestored, authz.Target{Kind: "grant"}) {
+		return 0, nil
+	}
+	err = s.db.Pool.QueryRow(ctx, "SELECT count(*) FROM sharing_grant g WHERE "+suspendedBySQL("'"+string(HubSide)+"'::text")).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("counting restored grants: %w", err)
+	}
+	return n, nil
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -135,6 +136,23 @@ type RequestFilter struct {
 	Side       Side // ConsumerSide or ProviderSide: requests that p's department made or is to answer.
 	ResourceID uuid.UUID
 	ClientID   uuid.UUID
+
+	Applicant  uuid.UUID // The person whose request it is.
+	Department uuid.UUID // The other department, whichever side it is on.
+	Text       string    // Part of the name of the resource or of the purpose.
+}
+
+// narrowed is a condition on sharing_request for the department and the text of a filter, in these two parameters.
+func narrowed(department, text string) string {
+	return `(` + department + `::uuid IS NULL OR ` + department + ` IN (consumer_dept_id, provider_dept_id))
+		AND (` + text + `::text = '%%' OR purpose_text ILIKE ` + text + ` OR EXISTS (SELECT FROM resource_version v
+			WHERE v.resource_id = sharing_request.resource_id AND v.version = sharing_request.resource_version AND v.name ILIKE ` + text + `))`
+}
+
+// containing is the pattern of LIKE for texts that contain s as it is.
+func containing(s string) string {
+	s = strings.TrimSpace(strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", ""))
+	return "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(s) + "%"
 }
 
 // ListRequests returns requests that p may see, newest first, and the cursor of the next page ("" after the last).
@@ -157,9 +175,10 @@ func (s *Service) ListRequests(ctx context.Context, p authz.Principal, f Request
 			AND ($4 = '' OR CASE $4 WHEN 'consumer' THEN consumer_dept_id ELSE provider_dept_id END = $1)
 			AND ($5::uuid IS NULL OR resource_id = $5) AND ($6::uuid IS NULL OR client_id = $6)
 			AND ($7::uuid IS NULL OR (created_at, id) < ($8, $7))
+			AND ($10::uuid IS NULL OR applicant_id = $10) AND `+narrowed("$11", "$12")+`
 		ORDER BY created_at DESC, id DESC LIMIT $9`,
 		p.Department, all, string(f.State), string(f.Side), optional(f.ResourceID), optional(f.ClientID),
-		optional(before.ID), before.At, page.Size()+1)
+		optional(before.ID), before.At, page.Size()+1, optional(f.Applicant), optional(f.Department), containing(f.Text))
 	if err != nil {
 		return nil, "", err
 	}

@@ -307,13 +307,17 @@ type Entry struct {
 	Department   string     `json:"department"` // Name of the provider.
 	BaseDatabase string     `json:"base_database"`
 	ShareType    string     `json:"share_type"`
+	ShareMethods []string   `json:"share_methods"`
 	Grade        string     `json:"grade"`
 	UpdateCycle  string     `json:"update_cycle"`
 	Open         bool       `json:"open"`
 	State        string     `json:"state"`
 	Version      int        `json:"version"`
-	Items        int        `json:"items"`   // How many it has.
-	Mounted      bool       `json:"mounted"` // An active mount brings data.
+	Items        int        `json:"items"`                // How many it has.
+	Mounted      bool       `json:"mounted"`              // An active mount brings data.
+	Rows         int64      `json:"rows"`                 // Now at the hub.
+	ArrivedAt    *time.Time `json:"arrived_at,omitempty"` // When the source was last read to its end.
+	Timeliness   string     `json:"timeliness"`           // on_time, late, never; "" for withheld entries.
 	PublishedAt  *time.Time `json:"published_at,omitempty"`
 	UpdatedAt    time.Time  `json:"updated_at"`
 }

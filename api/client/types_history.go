@@ -11,6 +11,13 @@ type Facets struct {
 	BaseDatabases []Facet `json:"base_databases"`
 	Departments   []Facet `json:"departments"` // Value is the department's id.
 	ShareTypes    []Facet `json:"share_types"`
+	ShareMethods  []Facet `json:"share_methods"`
+	UpdateCycles  []Facet `json:"update_cycles"`
+	Grades        []Facet `json:"grades"`
+	Timeliness    []Facet `json:"timeliness"`
+	Themes        []Facet `json:"themes"`
+	Open          int64   `json:"open"`     // Hits that are open to the public.
+	HasData       int64   `json:"has_data"` // Hits of which rows have arrived.
 }
 
 // Facet is one value and how many hits have it.

@@ -16,6 +16,7 @@ type User struct {
 	LastSignInAt *time.Time `json:"last_sign_in_at,omitempty"` // nil for an account that was never used.
 	SecondFactor bool       `json:"second_factor"`             // Whether one is set up.
 	MustChange   bool       `json:"must_change_password"`      // The password was set by somebody else.
+	Language     string     `json:"language"`                  // Of the console; "" until the person has chosen one.
 	RowVersion   int64      `json:"row_version"`
 	CreatedAt    time.Time  `json:"created_at"`
 	UpdatedAt    time.Time  `json:"updated_at"`

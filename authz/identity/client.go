@@ -50,6 +50,7 @@ type ClientChange struct {
 type ClientFilter struct {
 	Department *uuid.UUID
 	State      *State
+	Text       string // Part of the name; "" does not narrow.
 	Page       db.Page
 }
 
@@ -160,7 +161,8 @@ func (s *Service) Clients(ctx context.Context, p authz.Principal, f ClientFilter
 	clients, err := many[Client](ctx, s.db.Pool, `
 		SELECT `+clientColumns+` FROM client
 		WHERE (name, id) > ($1, $2) AND ($3::uuid IS NULL OR department_id = $3) AND ($4::text IS NULL OR state = $4)
-		ORDER BY name, id LIMIT $5`, name, id, department, f.State, f.Page.Size()+1)
+			AND ($6 = '%%' OR name ILIKE $6)
+		ORDER BY name, id LIMIT $5`, name, id, department, f.State, f.Page.Size()+1, containing(f.Text))
 	if err != nil {
 		return nil, "", fmt.Errorf("listing clients: %w", err)
 	}

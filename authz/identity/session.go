@@ -41,6 +41,8 @@ type Session struct {
 
 	// Limit is what the person has to do first; "" for nothing.
 	Limit authz.Limit `json:"limit,omitempty"`
+	// Language is what the person has chosen for the console; "" for nothing.
+	Language Language `json:"language,omitempty"`
 	// Since tells a person what happened to their account since they signed in last.
 	Since Since `json:"since"`
 }
@@ -179,8 +181,8 @@ func (s *Service) open(ctx context.Context, tx *db.Tx, who account, how entry) (
 	err := tx.QueryRow(ctx, `
 		WITH before AS (SELECT last_sign_in_at, failed_since FROM hub_user WHERE id = $1)
 		UPDATE hub_user u SET failed = 0, failed_since = 0, locked_until = NULL, last_sign_in_at = $2 FROM before
-		WHERE u.id = $1 RETURNING before.last_sign_in_at, before.failed_since`,
-		who.ID, session.CreatedAt).Scan(&session.Since.LastSignInAt, &session.Since.Failed)
+		WHERE u.id = $1 RETURNING before.last_sign_in_at, before.failed_since, u.language`,
+		who.ID, session.CreatedAt).Scan(&session.Since.LastSignInAt, &session.Since.Failed, &session.Language)
 	if err != nil {
 		return "", Session{}, fmt.Errorf("opening session: %w", err)
 	}

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -17,7 +18,7 @@ import (
 const (
 	userColumns = "id, username, display_name, department_id, roles, state, locked_until, last_sign_in_at, " +
 		"EXISTS (SELECT FROM second_factor f WHERE f.user_id = hub_user.id AND f.confirmed_at IS NOT NULL), password_temporary, " +
-		"row_version, created_at, updated_at"
+		"language, row_version, created_at, updated_at"
 	clientColumns = "id, department_id, name, allowed_networks, signed_only, certificates, state, row_version, created_at, updated_at"
 	keyColumns    = "key_id, client_id, kind, created_at, expires_at, revoked_at, last_used_at"
 )
@@ -51,6 +52,12 @@ func cut[T any](list []T, page db.Page, cursor func(T) string) ([]T, string) {
 	}
 	list = list[:page.Size()]
 	return list, cursor(list[len(list)-1])
+}
+
+// containing makes the pattern of an ILIKE that finds text anywhere; its wildcards stand for themselves.
+func containing(text string) string {
+	text = strings.ReplaceAll(strings.ToValidUTF8(strings.TrimSpace(text), ""), "\x00", "")
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
 }
 
 func findUser(ctx context.Context, q querier, id uuid.UUID) (User, error) {

@@ -39,6 +39,7 @@ type User struct {
 	LastSignInAt *time.Time   `json:"last_sign_in_at,omitempty"` // nil for an account that was never used.
 	SecondFactor bool         `json:"second_factor"`             // Whether one is set up.
 	MustChange   bool         `json:"must_change_password"`      // The password was set by somebody else.
+	Language     Language     `json:"language"`                  // Of the console; "" until the person has chosen one.
 	RowVersion   int64        `json:"row_version"`
 	CreatedAt    time.Time    `json:"created_at"`
 	UpdatedAt    time.Time    `json:"updated_at"`
@@ -59,6 +60,7 @@ type UserFilter struct {
 	Department *uuid.UUID
 	Role       *authz.Role
 	State      *State
+	Text       string        // Part of the user name or the name; "" does not narrow.
 	DormantFor time.Duration // Only accounts without a sign-in for so long; 0 does not narrow.
 	Page       db.Page
 }
@@ -216,7 +218,8 @@ func (s *Service) Users(ctx context.Context, p authz.Principal, f UserFilter) ([
 		WHERE username > $1 AND ($2::uuid IS NULL OR department_id = $2) AND ($3::text IS NULL OR $3 = ANY(roles))
 			AND ($4::text IS NULL OR state = $4)
 			AND ($6::interval = '0' OR coalesce(last_sign_in_at, created_at) < clock_timestamp() - $6::interval)
-		ORDER BY username LIMIT $5`, after, department, f.Role, f.State, f.Page.Size()+1, f.DormantFor)
+			AND ($7 = '%%' OR username ILIKE $7 OR display_name ILIKE $7)
+		ORDER BY username LIMIT $5`, after, department, f.Role, f.State, f.Page.Size()+1, f.DormantFor, containing(f.Text))
 	if err != nil {
 		return nil, "", fmt.Errorf("listing users: %w", err)
 	}

@@ -57,6 +57,12 @@
     const drawn = e.target.querySelector('[data-refresh]')
     if (drawn) document.addEventListener('DOMContentLoaded', () => drawn.dispatchEvent(new Event('change')))
   })
+  // data-busy on a form says what goes on while it takes long, and keeps it from being sent twice.
+  document.addEventListener('submit', (e) => {
+    const sentence = e.target.dataset.busy
+    if (!sentence || e.defaultPrevented || !e.submitter) return
+    setTimeout(() => { e.submitter.disabled = true; e.submitter.textContent = sentence })
+  })
 
   // data-submit on a select or box sends its form as soon as it changes: filters, mostly.
   document.addEventListener('change', (e) => {
@@ -122,6 +128,10 @@
   watch(document)
   document.addEventListener('htmx:load', (e) => watch(e.target.parentElement || document))
 
+  // On narrow screens the tab that is open is brought into view.
+  const open = document.querySelector('.tabs [aria-current]')
+  if (open) open.parentElement.scrollLeft = open.offsetLeft - open.parentElement.offsetLeft - 16
+
   // data-chart holds a chart as JSON: {kind: "line"|"bar", x: [...], series: [{name, values, tone}], unit}.
   const tones = { green: '#2a9d5c', blue: '#1f5fae', azure: '#3aa0d8', yellow: '#d9a400', orange: '#e8710a', red: '#d63939', secondary: '#8a94a3' }
   for (const box of document.querySelectorAll('[data-chart]')) {
@@ -131,11 +141,11 @@
       animation: false,
       textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
       color: ['blue', 'green', 'orange', 'azure', 'red'].map((t) => tones[t]),
-      grid: { left: 8, right: 16, top: spec.series.length > 1 ? 32 : 12, bottom: 4, containLabel: true },
+      grid: { left: 8, right: 16, top: spec.series.length > 1 ? 48 : spec.unit ? 32 : 12, bottom: 4, containLabel: true },
       legend: spec.series.length > 1 ? { top: 0, left: 0, icon: 'roundRect', itemHeight: 8 } : undefined,
       tooltip: { trigger: 'axis', renderMode: 'richText', confine: true },
       xAxis: { type: 'category', data: spec.x, axisTick: { show: false } },
-      yAxis: { type: 'value', minInterval: 1, name: spec.unit, splitLine: { lineStyle: { color: '#e6e9ee' } } },
+      yAxis: { type: 'value', minInterval: 1, name: spec.unit, nameGap: 10, splitLine: { lineStyle: { color: '#e6e9ee' } } },
       series: spec.series.map((s) => ({
         name: s.name, type: spec.kind, data: s.values, stack: spec.stacked ? 'all' : undefined, barMaxWidth: 28, symbolSize: 5,
         itemStyle: s.tone ? { color: tones[s.tone] } : undefined,

@@ -21,6 +21,7 @@ type entry struct {
 	unit     string // 内部处室.
 	share    string // Share type it must turn out to have.
 	purpose  string
+	themes   []string
 	database city.Database
 	table    city.Table
 
@@ -38,12 +39,12 @@ const signedOn = "2026-01-05"
 // entries are the six entries with rows, one per base database, in the order of the story.
 func entries() []*entry {
 	list := []*entry{
-		{base: "population", keyItem: "citizen_id", unit: "人口管理支队", share: "conditional", purpose: "履行法定职责所需的人口信息核验"},
-		{base: "legal_person", keyItem: "uscc", unit: "登记注册处", share: "conditional", purpose: "市场主体身份与登记状态核验"},
-		{base: "geospatial", keyItem: "address_code", unit: "测绘地理信息处", share: "conditional", purpose: "标准地址匹配与空间定位"},
-		{base: "credit", keyItem: "decision_no", unit: "信用建设处", share: "conditional", purpose: "信用核查与联合奖惩"},
-		{base: "certificate", keyItem: "cert_id", unit: "数据资源处", share: "conditional", purpose: "政务服务用证核验"},
-		{base: "macro_economy", keyItem: "indicator_code", unit: "综合统计处", share: "unconditional", purpose: "宏观经济分析"},
+		{base: "population", keyItem: "citizen_id", unit: "人口管理支队", share: "conditional", purpose: "履行法定职责所需的人口信息核验", themes: []string{"公共服务", "社会保障"}},
+		{base: "legal_person", keyItem: "uscc", unit: "登记注册处", share: "conditional", purpose: "市场主体身份与登记状态核验", themes: []string{"公共服务", "信用体系"}},
+		{base: "geospatial", keyItem: "address_code", unit: "测绘地理信息处", share: "conditional", purpose: "标准地址匹配与空间定位", themes: []string{"城乡建设"}},
+		{base: "credit", keyItem: "decision_no", unit: "信用建设处", share: "conditional", purpose: "信用核查与联合奖惩", themes: []string{"信用体系"}},
+		{base: "certificate", keyItem: "cert_id", unit: "数据资源处", share: "conditional", purpose: "政务服务用证核验", themes: []string{"公共服务"}},
+		{base: "macro_economy", keyItem: "indicator_code", unit: "综合统计处", share: "unconditional", purpose: "宏观经济分析", themes: []string{"公共服务"}},
 	}
 	for _, d := range city.Databases() {
 		i := slices.IndexFunc(list, func(e *entry) bool { return e.base == d.BaseDatabase })
@@ -168,7 +169,7 @@ func (s *story) statements(e *entry) client.Metadata {
 		SecrecyAssess: assessment("数据保密风险评估"), PIAssess: assessment("个人信息保护影响评估"),
 		HeadSignoff:  &client.Signoff{Name: "示例负责人", Date: signedOn, Document: "示例签批〔2026〕" + e.key + "号"},
 		CollectBasis: "本部门法定职责", ContactName: "示例联系人", ContactPhone: "0575-00000000", Level: "city",
-		DivisionCode: city.CityDivision,
+		DivisionCode: city.CityDivision, Themes: e.themes,
 	}
 }
 
@@ -231,7 +232,7 @@ func (s *story) publish(ctx context.Context, e *entry, m client.Metadata, query 
 
 // compileWithheld shows that nothing can be withheld without a law and a government's decision behind it.
 func (s *story) compileWithheld(ctx context.Context) error {
-	e := &entry{key: "civil", unit: "儿童福利处"}
+	e := &entry{key: "civil", unit: "儿童福利处", themes: []string{"社会保障"}}
 	s.resources[withheld] = e
 	if r, ok, err := s.findEntry(ctx, e, withheld, ""); err != nil {
 		return err

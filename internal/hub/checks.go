@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/shuqiao/shuqiao/api"
+	"github.com/shuqiao/shuqiao/console"
 )
 
 // Readiness fails above these.
@@ -67,4 +68,13 @@ func (p *Program) checks() []api.Check {
 			return nil
 		}},
 	}
+}
+
+// consoleChecks are the same for the console's page.
+func (p *Program) consoleChecks() []console.Check {
+	var out []console.Check
+	for _, c := range p.checks() {
+		out = append(out, console.Check{Name: c.Name, Run: c.Run})
+	}
+	return out
 }

@@ -279,7 +279,10 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 		Verify: func(ctx context.Context) (audit.Report, error) {
 			return audit.Verify(ctx, p.DB.Pool, audit.VerifyOptions{VerifierKeys: []string{verifierKey}})
 		},
-		Logger: p.log,
+		Checks: p.consoleChecks(), VerifierKey: verifierKey,
+		Describe: p.Pull.Describe,
+		OpenAPI:  func(d pull.Description) ([]byte, error) { return api.GrantOpenAPI(d, p.opt.Version) },
+		Logger:   p.log,
 	})
 	if err != nil {
 		return err

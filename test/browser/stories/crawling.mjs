@@ -1,11 +1,12 @@
 // Every page that a role can reach by links: no dead link, no key for a sentence, nothing wider than its window, and nothing that
 // axe-core calls serious or critical; in both languages, on a desk and on a phone.
 import { crawl, id } from '../lib/crawl.mjs'
+import { formsOf } from '../lib/forms.mjs'
 import { desk, phone } from '../lib/browser.mjs'
 import { tooWide, unfold, violations } from '../lib/look.mjs'
 
 const most = 150
-const each = 3
+const each = 3 // Of one kind. axe-core looks at the first, and at each page of one thing, whose state says what is on it.
 const roles = ['system_admin', 'security_admin', 'auditor', 'platform_operator', 'police_admin', 'social_operator']
 
 export const byRole = Object.fromEntries(roles.map((name) => [`crawl-${name}`, { play: (story, hub) => play(story, hub, name) }]))
@@ -14,12 +15,15 @@ async function play(story, hub, name) {
   const person = await story.person(name)
   const { page } = person
   const firsts = []
+  const forms = []
+  hub.forms.set(name, forms)
   const { kinds, visited, left } = await crawl(person, hub.base, { most, each, look: async (address, first) => {
     await unfold(page)
     await person.look()
     await narrow(person, desk)
-    for (const violation of await violations(page)) person.fault(violation)
+    if (first || /\/[0-9a-f]{8}-[^?]*$/.test(address)) for (const violation of await violations(page)) person.fault(violation)
     if (!first) return
+    for (const form of await formsOf(page)) forms.push({ address, form })
     firsts.push(address)
     await keeping(person, hub, address)
     await narrow(person, phone)

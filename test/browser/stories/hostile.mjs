@@ -1,17 +1,18 @@
 // Markup typed into every text field of every form that somebody can reach: nothing of it becomes an element, nothing runs, and
 // where it is shown again it is text. The browser is told to ignore the Content-Security-Policy, so that escaping alone must hold.
 import { crawl, kindOf } from '../lib/crawl.mjs'
+import { inForms } from '../lib/forms.mjs'
 import { unfold } from '../lib/look.mjs'
 
 const mark = 'Zq7'
 const payload = `${mark}"'><b class=pwned onclick=alert(1)>x</b><script>window.pwned=1</script><img class=pwned src=x onerror=alert(1)>`
 
-// Forms that end the session, or are about secrets, which no page shows.
+// The forms are those that the crawl has met. Left out are forms that end the session, or are about secrets, which no page shows.
 const skipped = /\/ui\/(sign-out|language|account\/(sign-out-everywhere|sessions|password|factor))/
 
 // Who may change accounts comes last: afterwards somebody may be gone.
-const roles = ['social_operator', 'police_operator', 'social_admin', 'police_admin', 'platform_operator', 'auditor', 'security_admin', 'system_admin']
-const readers = ['platform_operator', 'police_admin', 'social_operator', 'auditor']
+const roles = ['social_operator', 'police_admin', 'platform_operator', 'auditor', 'security_admin', 'system_admin']
+const readers = ['platform_operator', 'police_admin', 'social_operator']
 
 export async function play(story, hub) {
   let shown = 0
@@ -29,22 +30,18 @@ export async function play(story, hub) {
   await atTheDoor(story, judge)
   const done = new Set()
   for (const name of roles) {
+    const forms = (hub.forms.get(name) ?? []).filter(({ form }) => {
+      const kind = `${form.method} ${kindOf(form.action)} ${form.names}`
+      return !skipped.test(form.action) && !done.has(kind) && done.add(kind)
+    })
+    if (forms.length === 0) continue
     const person = await story.person(name, { bypassCSP: true })
-    const forms = []
-    await crawl(person, hub.base, { most: 80, each: 1, look: async (address) => {
-      for (const form of await formsOf(person.page)) {
-        const kind = `${form.method} ${kindOf(form.action)} ${form.names}`
-        if (!form.texts || skipped.test(form.action) || done.has(kind)) continue
-        done.add(kind)
-        forms.push({ address, id: form.id })
-      }
-    } })
-    for (const { address, id } of forms) {
+    for (const { address, form } of forms) {
       // What is refused at once is typed again as it should be, so that the rest is kept and shown elsewhere.
       let refused = []
       for (let pass = 0; pass < 2; pass++) {
         await person.goto(address)
-        if (!await submit(person.page, id, refused)) break
+        if (!await submit(person.page, form.id, refused)) break
         await judge(person)
         refused = await person.page.evaluate(() => [...document.querySelectorAll('.wrong')].flatMap((w) => {
           let box = w.parentElement
@@ -59,7 +56,7 @@ export async function play(story, hub) {
   story.check(`more than twenty forms were tried (${done.size})`, done.size > 20, true)
   for (const name of readers) {
     const person = await story.person(name, { bypassCSP: true })
-    await crawl(person, hub.base, { most: 60, each: 2, look: async () => { await unfold(person.page); await judge(person) } })
+    await crawl(person, hub.base, { most: 60, each: 1, look: async () => { await unfold(person.page); await judge(person) } })
     await person.leave()
   }
   story.check(`what was typed is shown as text (${shown} times)`, shown > done.size, true)
@@ -76,28 +73,12 @@ async function atTheDoor(story, judge) {
   await nobody.leave()
 }
 
-// inForms runs in pages: which form is which is told by where it leads and what it asks.
-const inForms = `
-  window.hostileForms = () => [...document.querySelectorAll('form:not([method=dialog])')].map((form) => {
-    const names = [...new Set([...form.elements].map((e) => e.name).filter(Boolean))].join()
-    const action = new URL(form.getAttribute('action') ?? '', location.href).pathname
-    return { form, action, names, method: form.method, id: form.method + ' ' + action + ' ' + names }
-  })`
-const texts = 'textarea, input:not([type=hidden], [type=checkbox], [type=radio], [type=password], [type=file], [type=submit])'
-
-async function formsOf(page) {
-  await page.evaluate(inForms)
-  return page.evaluate((texts) => window.hostileForms().map(({ form, action, names, method, id }) => ({
-    id, action, names, method, texts: [...form.elements].some((e) => e.matches(texts) && !e.disabled),
-  })), texts)
-}
-
 // submit fills one form of a page, all texts with markup but those named plain, and sends it without being asked whether. It says
 // whether the form is there.
 async function submit(page, id, plain) {
   await page.evaluate(inForms)
   const there = await page.evaluate(({ id, plain, payload }) => {
-    const form = window.hostileForms().find((f) => f.id === id)?.form
+    const form = window.formsHere().find((f) => f.id === id)?.form
     if (!form) return false
     const day = new Date(Date.now() + 100 * 24 * 3600 * 1000).toISOString().slice(0, 10)
     const likely = (e) => e.value || { date: day, 'datetime-local': `${day}T08:00`, number: '1', time: '08:00', month: day.slice(0, 7) }[e.type] || (e.inputMode === 'numeric' ? '1' : 'hostile-test')
@@ -125,7 +106,7 @@ async function submit(page, id, plain) {
   const [answer] = await Promise.all([
     page.waitForResponse((r) => ['document', 'xhr', 'fetch'].includes(r.request().resourceType())),
     page.evaluate((id) => {
-      const { form } = window.hostileForms().find((f) => f.id === id)
+      const { form } = window.formsHere().find((f) => f.id === id)
       form.requestSubmit([...form.elements].find((e) => e.tagName === 'BUTTON' && e.type === 'submit'))
     }, id),
   ])

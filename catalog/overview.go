@@ -1,0 +1,203 @@
+package catalog
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/shuqiao/shuqiao/audit"
+	"github.com/shuqiao/shuqiao/authz"
+)
+
+// Overview is what the directory holds at a moment. It counts published entries only, which everybody who may read the directory
+// may see: drafts are in none of its figures and lists.
+type Overview struct {
+	At            time.Time // When it was counted: at most Options.CountedFor ago.
+	Resources     int64     // Published entries.
+	HasData       int64     // Those of which rows have arrived.
+	Open          int64     // Those open to the public.
+	Items         int64
+	Rows          int64          // Now at the hub.
+	BaseDatabases []BaseOverview // All of them, in their own order.
+	Departments   []Facet        // With entries, the most first. Value is the department's id.
+	Themes        []Facet        // With entries, the most first.
+	Newest        []Entry        // The last published, newest first.
+	MostUsed      []UsedEntry    // Since UsedSince, the most rows first.
+	UsedSince     time.Time      // Days before At.
+	UsedAt        time.Time      // When use was counted: at most usedFor ago.
+}
+
+// BaseOverview is what is published of one base database.
+type BaseOverview struct {
+	BaseDatabase
+	Resources int64
+	Rows      int64
+	ArrivedAt *time.Time // The newest arrival; nil: nothing has arrived.
+}
+
+// UsedEntry is an entry with what consuming systems took of it.
+type UsedEntry struct {
+	Entry
+	Calls int64
+	Taken int64 // Rows that left.
+}
+
+const (
+	// listed bounds the lists of an overview.
+	listed = 8
+	// usedDays is the period over which use is counted.
+	usedDays = 30
+	// usedFor is how long a count of use is shown: it reads every record of use of the period.
+	usedFor = 10 * time.Minute
+	// usedRanked is how many resources are ranked, so that enough remain of those that are published.
+	usedRanked = 4 * listed
+)
+
+// count is what is published, as counted at a moment.
+type count struct {
+	at      time.Time
+	counted tallies
+	newest  []Entry
+}
+
+// ranking is who was used most, as counted at a moment.
+type ranking struct {
+	at, since time.Time
+	used      []audit.ResourceUse
+}
+
+// Overview counts the directory for its front page.
+func (s *Service) Overview(ctx context.Context, p authz.Principal) (Overview, error) {
+	if err := s.mayRead(ctx, p); err != nil {
+		return Overview{}, err
+	}
+	args, err := s.hitArgs(p, Query{})
+	if err != nil {
+		return Overview{}, err
+	}
+	now, err := s.countedNow(ctx, args)
+	if err != nil {
+		return Overview{}, err
+	}
+	counted := now.counted
+	out := Overview{
+		At: now.at, Newest: slices.Clone(now.newest), Resources: counted.sum("total"), HasData: counted.sum("data"), Open: counted.sum("open"), Items: counted.sum("items"),
+		Rows: counted.sum("rows"), Departments: mostFirst(counted.of("department")), Themes: mostFirst(counted.of("theme")),
+	}
+	if out.BaseDatabases, err = s.baseOverviews(ctx, p, counted); err != nil {
+		return Overview{}, err
+	}
+	used, err := s.ranked(ctx)
+	if err != nil {
+		return Overview{}, err
+	}
+	out.UsedAt, out.UsedSince = used.at, used.since
+	out.MostUsed, err = s.usedEntries(ctx, args, used.used)
+	return out, err
+}
+
+func (s *Service) baseOverviews(ctx context.Context, p authz.Principal, counted tallies) ([]BaseOverview, error) {
+	if !s.enforcer.Allowed(p, authz.BaseDatabaseRead, authz.Target{Kind: "base_database"}) {
+		return nil, nil
+	}
+	all, err := s.BaseDatabases(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	by := func(kind string) map[string]int64 {
+		out := map[string]int64{}
+		for _, f := range counted[kind] {
+			out[f.Value] = f.Count
+		}
+		return out
+	}
+	resources, rows, arrived := by("base"), by("rows"), by("arrived")
+	out := make([]BaseOverview, len(all))
+	for i, b := range all {
+		out[i] = BaseOverview{BaseDatabase: b, Resources: resources[b.Code], Rows: rows[b.Code]}
+		if at := arrived[b.Code]; at > 0 {
+			moment := time.Unix(at, 0).UTC()
+			out[i].ArrivedAt = &moment
+		}
+	}
+	return out, nil
+}
+
+// countedNow counts the directory, again when the last count is too old. What is published is the same for every reader, so that one
+// count serves all; one caller counts, the others wait.
+func (s *Service) countedNow(ctx context.Context, args []any) (count, error) {
+	s.countMu.Lock()
+	defer s.countMu.Unlock()
+	now := s.clock().UTC()
+	if !s.counted.at.IsZero() && now.Sub(s.counted.at) < s.countedFor {
+		return s.counted, nil
+	}
+	counted, err := s.tally(ctx, args)
+	if err != nil {
+		return count{}, err
+	}
+	newest, err := s.find(ctx, fmt.Sprintf("ORDER BY h.published_at DESC NULLS LAST, h.id DESC LIMIT %d", listed), args...)
+	if err != nil {
+		return count{}, err
+	}
+	c := count{at: now, counted: counted}
+	for _, h := range newest {
+		c.newest = append(c.newest, h.Entry)
+	}
+	s.counted = c
+	return c, nil
+}
+
+// mostFirst returns facets sorted by their count.
+func mostFirst(facets []Facet) []Facet {
+	facets = slices.Clone(facets)
+	slices.SortStableFunc(facets, func(a, b Facet) int { return cmp.Compare(b.Count, a.Count) })
+	return facets
+}
+
+// ranked returns who was used most, counting again when the last count is too old. One caller counts, the others wait.
+func (s *Service) ranked(ctx context.Context) (ranking, error) {
+	s.usedMu.Lock()
+	defer s.usedMu.Unlock()
+	now := s.clock().UTC()
+	if !s.used.at.IsZero() && now.Sub(s.used.at) < usedFor {
+		return s.used, nil
+	}
+	since := now.AddDate(0, 0, -usedDays)
+	used, err := audit.MostUsed(ctx, s.db.Pool, since, usedRanked)
+	if err != nil {
+		return ranking{}, err
+	}
+	s.used = ranking{at: now, since: since, used: used}
+	return s.used, nil
+}
+
+// usedEntries keeps of what was used most the entries that are among the hits.
+func (s *Service) usedEntries(ctx context.Context, args []any, used []audit.ResourceUse) ([]UsedEntry, error) {
+	if len(used) == 0 {
+		return nil, nil
+	}
+	ids := make([]uuid.UUID, len(used))
+	for i, u := range used {
+		ids[i] = u.ResourceID
+	}
+	found, err := s.find(ctx, fmt.Sprintf("WHERE h.id = ANY($%d)", hitCount+1), append(args, ids)...)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[uuid.UUID]Entry, len(found))
+	for _, h := range found {
+		byID[h.ID] = h.Entry
+	}
+	var out []UsedEntry
+	for _, u := range used {
+		if e, ok := byID[u.ResourceID]; ok && len(out) < listed {
+			out = append(out, UsedEntry{Entry: e, Calls: u.Calls, Taken: u.Rows})
+		}
+	}
+	return out, nil
+}
