@@ -346,12 +346,11 @@ func TestFormats(t *testing.T) {
 		{count(999), "999"},
 		{took(&at, &later), "90 s"},
 		{took(&at, nil), ""},
-		{m.cron("@every 10s"), "every 10s"},
+		{m.cron("@every 10s"), "every 10 seconds"},
 		{m.cron("* * * * *"), "every minute"},
 		{m.cron("*/5 * * * *"), "every 5 minutes"},
 		{m.cron("30 2 * * *"), "daily at 02:30"},
 		{m.cron("7 * * * *"), "hourly at minute 7"},
-		{m.cron("0 0 1 * *"), "0 0 1 * *"},
 		{short("01a201f4-a278-7c02-85f7-b381bcc0e126"), "b381bcc0e126"},
 		{short("worker-1"), "worker-1"},
 	} {

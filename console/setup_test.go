@@ -87,7 +87,7 @@ func setup(t testing.TB) *hub {
 	check(err)
 	h.sharing = sharing.New(sharing.Options{DB: h.db, Enforcer: h.enforcer, Catalog: h.catalog, Keyring: h.keyring, Calendar: days})
 	rows := store.New(h.db)
-	h.exchange = exchange.New(exchange.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, Store: rows, Log: log})
+	h.exchange = exchange.New(exchange.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, Store: rows, Catalog: h.catalog, Log: log})
 	h.alarm = alarm.New(alarm.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, Log: log, Every: time.Millisecond})
 	running, stop := context.WithCancel(context.WithoutCancel(h.ctx))
 	done := make(chan struct{})
