@@ -85,9 +85,23 @@ func (c *console) showNewMount(v *visit) error {
 		return err
 	}
 	if f.Step == 3 {
-		f.suggest(v)
+		if m, ok := v.model(f); ok {
+			f.of(v, m)
+		} else {
+			f.suggest()
+		}
 	}
 	return v.drawMountForm(f, nil)
+}
+
+// model is the mount that a new one begins as: that in use cannot be edited, another takes its place.
+func (v *visit) model(f mountForm) (catalog.Mount, bool) {
+	id, err := uuid.Parse(v.query("from"))
+	if err != nil {
+		return catalog.Mount{}, false
+	}
+	m, err := v.Catalog.Mount(v.r.Context(), v.principal, id)
+	return m, err == nil && m.ResourceID == f.ResourceID && m.SourceID == f.SourceID
 }
 
 // chosen reads what has been chosen so far, and what can be chosen next.
@@ -141,14 +155,16 @@ func (v *visit) orFailure(f *mountForm, err error) error {
 
 // suggest finds columns for items: by the same identifier, then by a comment that is the item's name, then by a comment that
 // begins with it. Each column is suggested once.
-func (f *mountForm) suggest(*visit) {
+func (f *mountForm) suggest() {
 	used := map[string]bool{}
 	guess := map[int]string{}
 	plain := func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "_", "") }
 	for _, same := range []func(catalog.Item, catalog.SourceColumn) bool{
 		func(i catalog.Item, c catalog.SourceColumn) bool { return plain(i.Identifier) == plain(c.Name) },
 		func(i catalog.Item, c catalog.SourceColumn) bool { return c.Comment != "" && c.Comment == i.Name },
-		func(i catalog.Item, c catalog.SourceColumn) bool { return c.Comment != "" && strings.HasPrefix(c.Comment, i.Name) },
+		func(i catalog.Item, c catalog.SourceColumn) bool {
+			return c.Comment != "" && strings.HasPrefix(c.Comment, i.Name)
+		},
 	} {
 		for _, item := range f.Resource.Version.Items {
 			if item.ShareType == catalog.Withheld || guess[item.No] != "" {
@@ -341,6 +357,9 @@ func (v *visit) editMountForm() (mountForm, catalog.Mount, error) {
 	}
 	if !v.may(authz.MountWrite, authz.Target{Kind: "mount", ID: id.String(), Department: f.Resource.ProviderDeptID, State: string(f.Resource.State)}) {
 		return f, m, fault.New(fault.Forbidden, "forbidden", "you cannot change this mount")
+	}
+	if !slices.ContainsFunc(catalog.MountMoves(), func(o catalog.MountMove) bool { return o.From == m.State && o.Step == catalog.MountEdit }) {
+		return f, m, fault.New(fault.Conflict, "mount_in_use", "a mount in use is not edited; make another one, which takes its place when it is activated")
 	}
 	if m.Version != f.Resource.Version.Number {
 		// It may have been made for a version that nobody works with any more: then it is made anew for the visible one.

@@ -237,7 +237,7 @@ func (v *visit) settings(s catalog.Source) []sourceSetting {
 	spec, _ := v.driver(s.Driver)
 	var out []sourceSetting
 	for _, f := range spec.Fields {
-		row := sourceSetting{Label: v.fieldLabel(f), Help: v.pick(f.DocZH, f.Doc), Value: s.Settings[f.Key], Secret: string(f.Kind) == "secret"}
+		row := sourceSetting{Label: v.fieldLabel(f), Help: v.fieldHelp(f), Value: s.Settings[f.Key], Secret: string(f.Kind) == "secret"}
 		if row.Secret {
 			row.Value = ""
 		} else if row.Value == "" {
@@ -256,6 +256,17 @@ func (v *visit) fieldLabel(f catalog.DriverField) string {
 		return v.say(key)
 	}
 	return f.Key
+}
+
+// fieldHelp says what to fill in, "" where the name of a setting says it all.
+func (v *visit) fieldHelp(f catalog.DriverField) string {
+	if key := "source_help." + f.Key; v.has(key) {
+		return v.say(key)
+	}
+	if v.has("source_field." + f.Key) {
+		return ""
+	}
+	return v.pick(f.DocZH, f.Doc)
 }
 
 func (c *console) probeSource(v *visit) error {

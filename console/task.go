@@ -168,6 +168,7 @@ func (v *visit) head(id uuid.UUID, tab string) (taskHead, error) {
 type taskPage struct {
 	taskHead
 	Fresh     exchange.Freshness
+	Compared  string // Whether the newest comparison found both ends equal: "true", "false", or "" while there is none.
 	Runs      []runRow
 	More      string
 	Schedules []exchange.Schedule
@@ -208,6 +209,9 @@ func (v *visit) drawTask(id uuid.UUID, problem error) error {
 	if page.Fresh, err = v.Exchange.Freshness(ctx, h.Task.ResourceID); err != nil {
 		return err
 	}
+	if page.Fresh.Equal != nil {
+		page.Compared = strconv.FormatBool(*page.Fresh.Equal)
+	}
 	kind := exchange.RunCollect
 	shown, _, err := v.Exchange.Runs(ctx, v.principal, exchange.RunFilter{TaskID: &id, Kind: &kind}, db.Page{Limit: chartedRuns})
 	if err != nil {
@@ -227,7 +231,6 @@ type chart struct {
 	Kind    string        `json:"kind"`
 	X       []string      `json:"x"`
 	Series  []chartSeries `json:"series"`
-	Unit    string        `json:"unit"`
 	Stacked bool          `json:"stacked,omitempty"`
 }
 
@@ -240,7 +243,9 @@ type chartSeries struct {
 // runCharts draws what finished runs changed and how long they took, the oldest at the left; "" for fewer than two.
 func (v *visit) runCharts(runs []exchange.Run) (rows, times string, err error) {
 	changed := []chartSeries{
-		{Name: v.say("counts.inserted"), Tone: "green"}, {Name: v.say("counts.updated"), Tone: "blue"}, {Name: v.say("counts.deleted"), Tone: "secondary"},
+		{Name: v.say("counts.inserted"), Tone: "green"},
+		{Name: v.say("counts.updated"), Tone: "blue"},
+		{Name: v.say("counts.deleted"), Tone: "secondary"},
 		{Name: v.say("counts.rejected"), Tone: "orange"},
 	}
 	lasted := []chartSeries{{Name: v.say("run.took"), Tone: "blue"}}
@@ -259,11 +264,11 @@ func (v *visit) runCharts(runs []exchange.Run) (rows, times string, err error) {
 	if len(x) < 2 {
 		return "", "", nil
 	}
-	first, err := json.Marshal(chart{Kind: "bar", X: x, Series: changed, Unit: v.say("unit.rows"), Stacked: true})
+	first, err := json.Marshal(chart{Kind: "bar", X: x, Series: changed, Stacked: true})
 	if err != nil {
 		return "", "", fmt.Errorf("drawing a chart: %w", err)
 	}
-	second, err := json.Marshal(chart{Kind: "line", X: x, Series: lasted, Unit: v.say("unit.seconds")})
+	second, err := json.Marshal(chart{Kind: "line", X: x, Series: lasted})
 	return string(first), string(second), err
 }
 
