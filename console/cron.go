@@ -131,7 +131,11 @@ func (m messages) cronDays(day, month, week string) string {
 		if len(days) > maxTimes && !unbroken(days) {
 			return ""
 		}
-		parts = append(parts, m.say("cron.month_days", "days", m.spans(days, m.numbers)))
+		key := "cron.month_days"
+		if len(months) < 12 {
+			key = "cron.days_of"
+		}
+		parts = append(parts, m.say(key, "days", m.spans(days, m.numbers)))
 	}
 	if !anyWeek {
 		// The week begins on Monday for people.
