@@ -142,7 +142,7 @@ func (e *exchangeHub) testSource(t *testing.T) {
 	if n := strings.Count(page, `class="wrong"`); n < 2 || strings.Contains(page, secret) {
 		t.Errorf("%d fields are wrong, or the secret is sent back", n)
 	}
-	page = sent(t, b, "/ui/sources", http.StatusOK, []string{"业务库", "127.0.0.1", "已加密保存", `title="never"`},
+	page = sent(t, b, "/ui/sources", http.StatusOK, []string{"业务库", "127.0.0.1", "保密，不显示", `title="never"`},
 		"driver", "postgres", "name", "业务库", "settings.host", "127.0.0.1", "settings.port", "1", "settings.database", "x", "settings.user", "reader", "settings.password", secret)
 	path := regexp.MustCompile(`/ui/sources/[0-9a-f-]{36}`).FindString(page)
 	probed := sent(t, b, path+"/probe", http.StatusOK, []string{`title="failed"`, "来源库连接不上", "来源方", "请部门检查来源库是否运行", `<span class="bad">`})
@@ -198,7 +198,7 @@ func (e *exchangeHub) testMount(t *testing.T) {
 	sent(t, b, "/ui/mounts", http.StatusUnprocessableEntity, []string{"条件无法识别"},
 		append(slices.Clone(fields), "column_1", "no", "row_item", "no", "row_op", "quite", "row_value", "1")...)
 	// A check says at the row what does not fit.
-	page := sent(t, b, "/ui/mounts", http.StatusOK, []string{"已检查，有问题须先改正", "主键和必填项须有来源列", "来源表中没有这一列", `title="draft"`, "330602"},
+	page := sent(t, b, "/ui/mounts", http.StatusOK, []string{"处问题，改正并重新检查后才能启用", "主键和必填项须有来源列", "来源表中没有这一列", `title="draft"`, "330602"},
 		append(slices.Clone(fields), "column_2", "division", "column_3", "absent", "column_4", "born", "row_item", "division", "row_op", "eq", "row_value", "330602", "then", "check")...)
 	path := mountPath.FindStringSubmatch(page)[1]
 	version := regexp.MustCompile(`name="row_version" value="(\d+)"`).FindStringSubmatch(must(t, b, path+"/edit", `<option value="absent" selected>`))[1]

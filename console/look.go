@@ -114,7 +114,7 @@ var tones = map[string]string{
 	"fire_outcome.missed": "orange", "fire_outcome.error": "red",
 	"alarm_severity.info": "azure", "alarm_severity.warning": "orange", "alarm_severity.critical": "red",
 	"alarm_state.open": "orange", "alarm_state.acknowledged": "blue", "alarm_state.silenced": "secondary", "alarm_state.closed": "green",
-	"yes.true": "green",
+	"yes.true":       "green",
 	"probe_state.ok": "green", "probe_state.failed": "red",
 	"mount_state.active": "green", "mount_state.submitted": "yellow", "mount_state.checking": "blue", "mount_state.rejected": "orange",
 	"mount_state.suspended": "orange",

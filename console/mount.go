@@ -255,7 +255,7 @@ func (c *console) moveMount(v *visit) error {
 	case catalog.MountCheck:
 		var report catalog.MountReport
 		if report, err = v.Catalog.CheckMount(ctx, v.principal, id, seen); len(report.Blocks) > 0 {
-			done = "mount_check_failed"
+			done = ""
 		}
 	case catalog.MountActivate:
 		_, err = v.Catalog.ActivateMount(ctx, v.principal, id, seen)

@@ -326,7 +326,7 @@ func (v *visit) afterMountForm(id uuid.UUID) error {
 		return v.again("mount", page.Resource.Name, page, err)
 	}
 	if len(report.Blocks) > 0 {
-		return v.to(to, "mount_check_failed")
+		return v.to(to, "") // What is wrong is said on the page.
 	}
 	return v.to(to, "mount_check")
 }

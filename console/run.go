@@ -56,7 +56,7 @@ func (v *visit) drawRun(id uuid.UUID, problem error) error {
 	if err != nil {
 		return err
 	}
-	page.ShowRejects = v.may(authz.RejectRead, runTarget("run", r))
+	page.ShowRejects = !page.Live && v.may(authz.RejectRead, runTarget("run", r))
 	if page.ShowRejects {
 		rejects, next, err := v.Exchange.Rejects(ctx, v.principal, exchange.RejectFilter{ResourceID: r.ID, RunID: &id}, db.Page{Limit: shownRejects})
 		if err != nil {
