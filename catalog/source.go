@@ -9,6 +9,15 @@ import (
 	"github.com/shuqiao/shuqiao/connectors"
 )
 
+// What drivers and sources say of themselves, for rooms that do not talk to sources.
+type (
+	DriverSpec   = connectors.Spec
+	DriverField  = connectors.Field
+	SourceTable  = connectors.Table
+	SourceSchema = connectors.Schema
+	SourceColumn = connectors.Column
+)
+
 // Source is a connection to a department's system. Secrets are sealed in the database and never leave it with a Source.
 type Source struct {
 	ID           uuid.UUID         `json:"id"`
@@ -31,6 +40,8 @@ type ProbeResult struct {
 	Millis  int64     `json:"millis"`
 	Code    string    `json:"code"`   // Error code, "" when OK.
 	Advice  string    `json:"advice"` // What to do, for people.
+
+	Warnings []connectors.Warning `json:"warnings,omitempty"` // What Advice speaks of when OK.
 }
 
 // MountState is the state of a mount (domain rule 2.8).

@@ -29,7 +29,11 @@ type SourceInput struct {
 	Settings map[string]string `json:"settings"`
 }
 
-// Sources lists the sources of a department by name.
+// Drivers returns what sources can be, by name. It asks no policy: what a driver wants to know is no secret.
+func (s *Service) Drivers() []DriverSpec { return s.connectors.Specs() }
+
+// Sources lists the sources of a department by name; those of every department for uuid.Nil, which only roles that act for the
+// whole platform may ask for.
 func (s *Service) Sources(ctx context.Context, p authz.Principal, department uuid.UUID, page db.Page) ([]Source, string, error) {
 	if _, err := s.enforcer.Check(ctx, p, authz.SourceRead, authz.Target{Kind: "source", Department: department}); err != nil {
 		return nil, "", err
@@ -40,7 +44,7 @@ func (s *Service) Sources(ctx context.Context, p authz.Principal, department uui
 		return nil, "", err
 	}
 	out, err := many(ctx, s.db.Pool, sourceRow.source,
-		"SELECT * FROM source WHERE department_id = $1 AND (name, id) > ($2, $3) ORDER BY name, id LIMIT $4",
+		"SELECT * FROM source WHERE ($1 = '00000000-0000-0000-0000-000000000000'::uuid OR department_id = $1) AND (name, id) > ($2, $3) ORDER BY name, id LIMIT $4",
 		department, name, id, page.Size()+1)
 	if err != nil {
 		return nil, "", fmt.Errorf("listing sources: %w", err)
@@ -200,7 +204,7 @@ func (s *Service) Probe(ctx context.Context, p authz.Principal, id uuid.UUID) (P
 	if ctx.Err() != nil {
 		return ProbeResult{}, ctx.Err()
 	}
-	result := ProbeResult{OK: err == nil, Millis: time.Since(started).Milliseconds(), Product: answer.Product, Version: answer.Version, Advice: advice(answer)}
+	result := ProbeResult{OK: err == nil, Millis: time.Since(started).Milliseconds(), Product: answer.Product, Version: answer.Version, Advice: advice(answer), Warnings: answer.Warnings}
 	if err != nil {
 		result.Code, result.Advice = fault.CodeOf(err), explain(err)
 	}

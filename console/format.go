@@ -1,7 +1,6 @@
 package console
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -70,29 +69,4 @@ func took(from, to *time.Time) string {
 		decimals = 1
 	}
 	return strconv.FormatFloat(seconds, 'f', decimals, 64) + " s"
-}
-
-// cron says the commonest schedules in words; others are shown as they are written.
-func (m messages) cron(spec string) string {
-	if every, ok := strings.CutPrefix(spec, "@every "); ok {
-		return m.say("cron.every", "every", every)
-	}
-	fields := strings.Fields(spec)
-	if len(fields) != 5 || strings.Join(fields[2:], " ") != "* * *" {
-		return spec
-	}
-	minute, minuteErr := strconv.Atoi(fields[0])
-	hour, hourErr := strconv.Atoi(fields[1])
-	step, stepped := strings.CutPrefix(fields[0], "*/")
-	switch {
-	case minuteErr == nil && hourErr == nil:
-		return m.say("cron.daily", "at", fmt.Sprintf("%02d:%02d", hour, minute))
-	case minuteErr == nil && fields[1] == "*":
-		return m.say("cron.hourly", "minute", minute)
-	case fields[0] == "*" && fields[1] == "*":
-		return m.say("cron.minute")
-	case stepped && fields[1] == "*":
-		return m.say("cron.minutes", "n", step)
-	}
-	return spec
 }

@@ -127,6 +127,9 @@ var tones = map[string]string{
 	"node_state.alive": "green", "node_state.silent": "red",
 	"timeliness.on_time": "green", "timeliness.late": "orange",
 	"version_change.added": "green", "version_change.removed": "red", "version_change.changed": "blue",
+	"probe_state.ok": "green", "probe_state.failed": "red",
+	"mount_state.active": "green", "mount_state.submitted": "yellow", "mount_state.checking": "blue", "mount_state.rejected": "orange",
+	"mount_state.suspended": "orange",
 }
 
 func tone(group, code string) string {

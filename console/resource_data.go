@@ -19,21 +19,6 @@ type dataTab struct {
 // arrivalDays is how far back arrivals are shown.
 const arrivalDays = 30
 
-// chart is what data-chart of console.js takes.
-type chart struct {
-	Kind    string        `json:"kind"`
-	X       []string      `json:"x"`
-	Series  []chartSeries `json:"series"`
-	Unit    string        `json:"unit"`
-	Stacked bool          `json:"stacked"`
-}
-
-type chartSeries struct {
-	Name   string  `json:"name"`
-	Values []int64 `json:"values"`
-	Tone   string  `json:"tone"`
-}
-
 func (v *visit) fillData(page *resourcePage) error {
 	days, err := v.Exchange.Arrivals(v.r.Context(), v.principal, page.Resource.ID, arrivalDays)
 	if err != nil {
@@ -45,7 +30,7 @@ func (v *visit) fillData(page *resourcePage) error {
 	drawn := chart{Kind: "bar", Unit: v.say("arrivals.unit"), Stacked: true}
 	for _, d := range days {
 		drawn.X = append(drawn.X, d.Day[5:])
-		changed.Values, rejected.Values = append(changed.Values, d.Changed), append(rejected.Values, d.Rejected)
+		changed.Values, rejected.Values = append(changed.Values, float64(d.Changed)), append(rejected.Values, float64(d.Rejected))
 		t.Runs += d.Runs
 		if d.Runs > 0 {
 			t.Days = append(t.Days, d)

@@ -81,14 +81,46 @@ func (c *console) grantRoutes(m *http.ServeMux) {
 	m.Handle("POST /ui/grants/confirm-restored", c.page(c.confirmRestored))
 }
 
-// exchangeRoutes are tasks and their runs.
+// exchangeRoutes are how data come: sources, mounts, tasks with their schedules, runs, and rows that were refused.
 func (c *console) exchangeRoutes(m *http.ServeMux) {
+	m.Handle("GET /ui/sources", c.page(c.showSources))
+	m.Handle("POST /ui/sources", c.page(c.createSource))
+	m.Handle("GET /ui/sources/new", c.page(c.showNewSource))
+	m.Handle("GET /ui/sources/{id}", c.page(c.showSource))
+	m.Handle("GET /ui/sources/{id}/edit", c.page(c.showEditSource))
+	m.Handle("POST /ui/sources/{id}/edit", c.page(c.editSource))
+	m.Handle("POST /ui/sources/{id}/probe", c.page(c.probeSource))
+	m.Handle("GET /ui/sources/{id}/tables", c.page(c.showTables))
+	m.Handle("GET /ui/mounts", c.page(c.showMounts))
+	m.Handle("POST /ui/mounts", c.page(c.createMount))
+	m.Handle("GET /ui/mounts/new", c.page(c.showNewMount))
+	m.Handle("GET /ui/mounts/{id}", c.page(c.showMount))
+	m.Handle("GET /ui/mounts/{id}/edit", c.page(c.showEditMount))
+	m.Handle("POST /ui/mounts/{id}/edit", c.page(c.editMount))
+	m.Handle("POST /ui/mounts/{id}/{step}", c.page(c.moveMount))
 	m.Handle("GET /ui/tasks", c.page(c.showTasks))
+	m.Handle("POST /ui/tasks", c.page(c.createTask))
+	m.Handle("GET /ui/tasks/new", c.page(c.showNewTask))
 	m.Handle("GET /ui/tasks/{id}", c.page(c.showTask))
+	m.Handle("GET /ui/tasks/{id}/schedules", c.page(c.showTaskSchedules))
+	m.Handle("POST /ui/tasks/{id}/schedules", c.page(c.createSchedule))
+	m.Handle("GET /ui/tasks/{id}/schedules/new", c.page(c.showNewSchedule))
+	m.Handle("GET /ui/tasks/{id}/rejects", c.page(c.showRejects))
+	m.Handle("GET /ui/tasks/{id}/comparisons", c.page(c.showComparisons))
+	m.Handle("GET /ui/tasks/{id}/settings", c.page(c.showTaskSettings))
+	m.Handle("POST /ui/tasks/{id}/settings", c.page(c.editTask))
 	m.Handle("POST /ui/tasks/{id}/{act}", c.page(c.actOnTask))
+	m.Handle("POST /ui/schedules/preview", c.page(c.previewSchedule))
+	m.Handle("GET /ui/schedules/{id}", c.page(c.showSchedule))
+	m.Handle("GET /ui/schedules/{id}/edit", c.page(c.showEditSchedule))
+	m.Handle("POST /ui/schedules/{id}/edit", c.page(c.editSchedule))
+	m.Handle("POST /ui/schedules/{id}/{act}", c.page(c.actOnSchedule))
+	m.Handle("GET /ui/runs", c.page(c.showRuns))
 	m.Handle("GET /ui/runs/{id}", c.page(c.showRun))
 	m.Handle("GET /ui/runs/{id}/progress", c.page(c.showProgress))
 	m.Handle("POST /ui/runs/{id}/{act}", c.page(c.actOnRun))
+	m.Handle("GET /ui/rejects/{id}", c.page(c.showReject))
+	m.Handle("POST /ui/rejects/{id}/{act}", c.page(c.actOnReject))
 }
 
 // adminRoutes are what the administrators look after: people, departments, clients with their keys, and rules.

@@ -1,9 +1,9 @@
 package console
 
 import (
-	"context"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -11,156 +11,8 @@ import (
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/exchange"
 	"github.com/shuqiao/shuqiao/exchange/engine"
-	"github.com/shuqiao/shuqiao/exchange/transform"
 	"github.com/shuqiao/shuqiao/internal/db"
 )
-
-// runRow is a run in a list.
-type runRow struct {
-	exchange.Run
-	Changed int64 // Rows inserted, updated and deleted.
-}
-
-func newRunRow(r exchange.Run) runRow {
-	return runRow{Run: r, Changed: r.Counts.Inserted + r.Counts.Updated + r.Counts.Deleted}
-}
-
-func runRows(all []exchange.Run) []runRow {
-	rows := make([]runRow, 0, len(all))
-	for _, r := range all {
-		rows = append(rows, newRunRow(r))
-	}
-	return rows
-}
-
-type taskRow struct {
-	Task               exchange.Task
-	Resource, Provider string
-	Schedules          []exchange.Schedule
-	Last               *exchange.Run
-}
-
-type taskList struct {
-	Rows []taskRow
-	More string
-}
-
-func (c *console) showTasks(v *visit) error {
-	ctx := v.r.Context()
-	tasks, next, err := v.Exchange.Tasks(ctx, v.principal, exchange.TaskFilter{}, db.Page{Limit: 20, Cursor: v.query("cursor")})
-	if err != nil {
-		return err
-	}
-	list := taskList{More: more(prefix+"/tasks", next)}
-	names := v.names()
-	for _, t := range tasks {
-		row := taskRow{Task: t}
-		row.Resource, row.Provider = names.owner(ctx, t.ResourceID)
-		if row.Schedules, _, err = v.Exchange.Schedules(ctx, v.principal, exchange.ScheduleFilter{TaskID: &t.ID}, db.Page{}); err != nil {
-			return err
-		}
-		runs, _, err := v.Exchange.Runs(ctx, v.principal, exchange.RunFilter{TaskID: &t.ID}, db.Page{Limit: 1})
-		if err != nil {
-			return err
-		}
-		if len(runs) > 0 {
-			row.Last = &runs[0]
-		}
-		list.Rows = append(list.Rows, row)
-	}
-	return v.show("tasks", "tasks.title", list)
-}
-
-// owner returns what a resource and its provider are called.
-func (n *names) owner(ctx context.Context, id uuid.UUID) (resource, provider string) {
-	r, err := n.v.Catalog.Get(ctx, n.v.principal, id)
-	if err != nil {
-		return id.String(), ""
-	}
-	return r.Name, n.department(r.ProviderDeptID)
-}
-
-type taskPage struct {
-	Task               exchange.Task
-	Resource, Provider string
-	CanRun             bool
-	Runs               []runRow
-	More               string
-	Schedules          []exchange.Schedule
-	Fires              []exchange.Fire
-}
-
-func (c *console) showTask(v *visit) error {
-	id, err := v.id()
-	if err != nil {
-		return err
-	}
-	return v.drawTask(id, nil)
-}
-
-func (v *visit) drawTask(id uuid.UUID, problem error) error {
-	ctx := v.r.Context()
-	t, err := v.Exchange.Task(ctx, v.principal, id)
-	if err != nil {
-		return err
-	}
-	page := taskPage{Task: t}
-	r, err := v.Catalog.Get(ctx, v.principal, t.ResourceID)
-	if err != nil {
-		return err
-	}
-	page.Resource, page.Provider = r.Name, v.department(r.ProviderDeptID)
-	runs, next, err := v.Exchange.Runs(ctx, v.principal, exchange.RunFilter{TaskID: &id}, db.Page{Limit: 20, Cursor: v.query("cursor")})
-	if err != nil {
-		return err
-	}
-	page.Runs, page.More = runRows(runs), more(prefix+"/tasks/"+id.String(), next)
-	if page.Schedules, _, err = v.Exchange.Schedules(ctx, v.principal, exchange.ScheduleFilter{TaskID: &id}, db.Page{}); err != nil {
-		return err
-	}
-	for _, s := range page.Schedules {
-		fires, _, err := v.Exchange.Fires(ctx, v.principal, s.ID, db.Page{Limit: 15})
-		if err != nil {
-			return err
-		}
-		page.Fires = append(page.Fires, fires...)
-	}
-	usable := t.State == exchange.TaskEnabled || t.State == exchange.TaskPaused
-	page.CanRun = usable && v.may(authz.TaskRun, runTarget("task", r))
-	if problem != nil {
-		return v.again("task", r.Name, page, problem)
-	}
-	return v.show("task", r.Name, page)
-}
-
-func runTarget(kind string, r catalog.Resource) authz.Target {
-	return authz.Target{
-		Kind: kind, Department: r.ProviderDeptID, ShareType: string(r.Version.ShareType), Grade: string(r.Version.Grade),
-		State: string(r.State),
-	}
-}
-
-func (c *console) actOnTask(v *visit) error {
-	ctx := v.r.Context()
-	id, err := v.id()
-	if err != nil {
-		return err
-	}
-	var run exchange.Run
-	act := v.r.PathValue("act")
-	switch act {
-	case "run":
-		run, err = v.Exchange.RunNow(ctx, v.principal, id)
-	case "reconcile":
-		run, err = v.Exchange.Reconcile(ctx, v.principal, id)
-	default:
-		return notFound()
-	}
-	if err != nil {
-		return v.drawTask(id, err)
-	}
-	return v.to(prefix+"/runs/"+run.ID.String(), "run_"+act)
-}
 
 // runPage is one run with what it refused and compared.
 type runPage struct {
@@ -168,31 +20,26 @@ type runPage struct {
 	Resource    string
 	Live        bool // It is not over: the page asks again by itself.
 	Stages      []stage
+	Speed       string // Rows per second while it reads, "" otherwise.
+	Remaining   string // About how long it will still read, by the run before; "" when nobody can tell.
+	Percent     int    // Of the rows of the run before, while it reads; 0 when nobody can tell.
 	CanCancel   bool
 	CanConfirm  bool
+	CanRetry    bool
+	CanRepair   bool
+	Fault       string // What happened, in plain words.
 	Advice      string
 	Deletes     string // How many rows a run that needs confirmation would delete.
 	ShowRejects bool
 	Rejects     []rejectRow
-	More        string
-	Comparisons []exchange.Reconciliation
+	More        bool // There are more rejects than the page shows.
+	Comparisons []comparisonRow
 }
 
 // stage is one step of a run; Class says whether it is past, now, bad or still to come ("").
 type stage struct {
 	Name  engine.Stage
 	Class string
-}
-
-type rejectRow struct {
-	exchange.Reject
-	Reasons []rejectReason
-}
-
-type rejectReason struct {
-	transform.Reason
-	Item  string
-	Known bool // There is a word for its code; else its message is shown.
 }
 
 func (c *console) showRun(v *visit) error {
@@ -209,34 +56,34 @@ func (v *visit) drawRun(id uuid.UUID, problem error) error {
 	if err != nil {
 		return err
 	}
-	page.ShowRejects = v.may(authz.RejectRead, runTarget("run", r))
+	page.ShowRejects = !page.Live && v.may(authz.RejectRead, runTarget("run", r))
 	if page.ShowRejects {
-		rejects, next, err := v.Exchange.Rejects(ctx, v.principal, exchange.RejectFilter{ResourceID: r.ID, RunID: &id}, db.Page{Limit: 25, Cursor: v.query("cursor")})
+		rejects, next, err := v.Exchange.Rejects(ctx, v.principal, exchange.RejectFilter{ResourceID: r.ID, RunID: &id}, db.Page{Limit: shownRejects})
 		if err != nil {
 			return err
 		}
 		items := v.items(r)
 		for _, reject := range rejects {
-			row := rejectRow{Reject: reject}
-			for _, reason := range reject.Reasons {
-				name := items[reason.ItemNo].Name
-				if name == "" {
-					name = v.say("reject.whole_row")
-				}
-				row.Reasons = append(row.Reasons, rejectReason{Reason: reason, Item: name, Known: v.has("reject_reason." + reason.Code)})
-			}
-			page.Rejects = append(page.Rejects, row)
+			page.Rejects = append(page.Rejects, v.rejectRow(reject, items))
 		}
-		page.More = more(prefix+"/runs/"+id.String(), next)
+		page.More = next != ""
 	}
-	if page.Comparisons, _, err = v.Exchange.Reconciliations(ctx, v.principal, exchange.ReconciliationFilter{ResourceID: r.ID, RunID: &id}, db.Page{Limit: 3}); err != nil {
+	comparisons, _, err := v.Exchange.Reconciliations(ctx, v.principal, exchange.ReconciliationFilter{ResourceID: r.ID, RunID: &id}, db.Page{Limit: 3})
+	if err != nil {
 		return err
+	}
+	for _, compared := range comparisons {
+		page.Comparisons = append(page.Comparisons, v.comparisonRow(compared))
+		page.CanRepair = page.CanRepair || !compared.Equal && !page.Live && v.may(authz.TaskRun, runTarget("task", r))
 	}
 	if problem != nil {
 		return v.again("run", r.Name, page, problem)
 	}
 	return v.show("run", r.Name, page)
 }
+
+// shownRejects is how many refused rows the page of a run shows: the others are with the task.
+const shownRejects = 10
 
 // run reads what the upper part of a run's page shows.
 func (v *visit) run(id uuid.UUID) (runPage, catalog.Resource, error) {
@@ -255,7 +102,15 @@ func (v *visit) run(id uuid.UUID) (runPage, catalog.Resource, error) {
 	page := runPage{Run: newRunRow(run), Resource: r.Name, Live: !run.State.Final(), Stages: stages(run)}
 	waits := run.State == exchange.Queued || run.State == exchange.Running
 	page.CanCancel = waits && run.MergedAt == nil && !run.CancelRequested && v.may(authz.RunCancel, runTarget("run", r))
+	page.CanRetry = (run.State == exchange.Failed || run.State == exchange.Cancelled) && !run.NeedsConfirmation() && v.may(authz.TaskRun, runTarget("task", r))
+	if err := v.pace(&page); err != nil {
+		return runPage{}, catalog.Resource{}, err
+	}
 	if run.Error != nil {
+		page.Fault = v.word("run_fault", run.Error.Code)
+		if page.Fault == run.Error.Code {
+			page.Fault = v.say("run.unknown_fault")
+		}
 		page.Advice = run.Error.Advice
 		if key := "run_advice." + run.Error.Code; v.has(key) {
 			page.Advice = v.say(key)
@@ -269,6 +124,30 @@ func (v *visit) run(id uuid.UUID) (runPage, catalog.Resource, error) {
 		}
 	}
 	return page, r, nil
+}
+
+// pace says how fast a run reads and, by the last run that succeeded, about how long it will go on. A run that reads only what
+// changed has nothing to be held against.
+func (v *visit) pace(page *runPage) error {
+	p, r := page.Run.Progress, page.Run
+	seconds := p.Elapsed.Seconds()
+	if r.State != exchange.Running || r.Stage != engine.StageRead || p.Read == 0 || seconds <= 0 {
+		return nil
+	}
+	speed := float64(p.Read) / seconds
+	page.Speed = count(int64(speed))
+	if p.Part {
+		return nil
+	}
+	state := exchange.Succeeded
+	before, _, err := v.Exchange.Runs(v.r.Context(), v.principal, exchange.RunFilter{TaskID: &r.TaskID, State: &state}, db.Page{Limit: 1})
+	if err != nil || len(before) == 0 || before[0].Counts.Read <= p.Read || speed < 1 {
+		return err
+	}
+	left := float64(before[0].Counts.Read-p.Read) / speed
+	page.Percent = int(p.Read * 100 / before[0].Counts.Read)
+	page.Remaining = v.lasting(max(time.Second, time.Duration(left*float64(time.Second)).Round(time.Second)))
+	return nil
 }
 
 // stages says how far a run has come.
@@ -316,19 +195,32 @@ func (c *console) actOnRun(v *visit) error {
 	if err != nil {
 		return err
 	}
-	to, act := id, v.r.PathValue("act")
+	var run exchange.Run
+	act := v.r.PathValue("act")
 	switch act {
 	case "cancel":
 		_, err = v.Exchange.Cancel(ctx, v.principal, id)
+		run.ID = id
 	case "confirm":
-		var run exchange.Run
 		run, err = v.Exchange.ConfirmDeletes(ctx, v.principal, id)
-		to = run.ID
+	case "retry", "repair":
+		var of exchange.Run
+		if of, err = v.Exchange.Run(ctx, v.principal, id); err != nil {
+			return err
+		}
+		switch {
+		case act == "repair":
+			run, err = v.Exchange.RepairRun(ctx, v.principal, of.TaskID)
+		case of.Kind == exchange.RunReconcile:
+			run, err = v.Exchange.Reconcile(ctx, v.principal, of.TaskID)
+		default:
+			run, err = v.Exchange.RunNow(ctx, v.principal, of.TaskID)
+		}
 	default:
 		return notFound()
 	}
 	if err != nil {
 		return v.drawRun(id, err)
 	}
-	return v.to(prefix+"/runs/"+to.String(), "run_"+act)
+	return v.to(prefix+"/runs/"+run.ID.String(), "run_"+act)
 }

@@ -34,11 +34,41 @@ func scanReject(row pgx.Row) (Reject, error) {
 	return j, nil
 }
 
-// RejectFilter narrows Rejects to a resource and, when the fields are not nil, to a run that met them and to a state.
+// RejectFilter narrows Rejects to a resource and, when the fields are not nil, to a run that met them, to a state, and to a reason.
 type RejectFilter struct {
 	ResourceID uuid.UUID
 	RunID      *uuid.UUID // The last run that met them.
 	State      *RejectState
+	Reason     *RejectReason // One of their reasons has this item and code; its count does not matter.
+}
+
+// RejectReason is one reason for which rows of a resource were refused.
+type RejectReason struct {
+	ItemNo int // 0 when it is about the row as a whole.
+	Code   string
+	Rows   int64
+}
+
+// reasonOf is the reason of a filter as a part of the reasons that rows have; nil for none.
+func (f RejectFilter) reasonOf() ([]byte, error) {
+	if f.Reason == nil {
+		return nil, nil
+	}
+	return json.Marshal([]map[string]any{{"item_no": f.Reason.ItemNo, "code": f.Reason.Code}})
+}
+
+// RejectReasons counts the refused rows that a filter leaves by their reasons, the commonest first. A row with two reasons counts
+// for both. The filter's own reason does not narrow it.
+func (s *Service) RejectReasons(ctx context.Context, p authz.Principal, f RejectFilter) ([]RejectReason, error) {
+	if _, err := s.check(ctx, p, authz.RejectRead, f.ResourceID, "resource", f.ResourceID); err != nil {
+		return nil, err
+	}
+	return collect(ctx, s.db.Pool, func(row pgx.Row) (r RejectReason, err error) {
+		return r, row.Scan(&r.ItemNo, &r.Code, &r.Rows)
+	}, `
+		SELECT (e->>'item_no')::int, e->>'code', count(*) FROM reject j, jsonb_array_elements(j.reasons) e
+		WHERE j.resource_id = $1 AND ($2::uuid IS NULL OR j.last_run = $2) AND ($3::text IS NULL OR j.state = $3)
+		GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 200`, f.ResourceID, f.RunID, f.State)
 }
 
 // Rejects lists the refused rows of a resource, newest first, with reasons but without the rows. Keys are masked unless p
@@ -54,23 +84,47 @@ func (s *Service) Rejects(ctx context.Context, p authz.Principal, f RejectFilter
 	if err != nil {
 		return nil, "", err
 	}
+	reason, err := f.reasonOf()
+	if err != nil {
+		return nil, "", fmt.Errorf("encoding a reason: %w", err)
+	}
 	found, err := collect(ctx, s.db.Pool, scanReject, `
 		SELECT `+rejectColumns+` FROM reject j WHERE j.resource_id = $1 AND ($2::uuid IS NULL OR j.last_run = $2) AND ($3::text IS NULL OR j.state = $3)
-		  AND (NOT $4 OR (j.created_at, j.id) < ($5, $6))
-		ORDER BY j.created_at DESC, j.id DESC LIMIT $7`, f.ResourceID, f.RunID, f.State, more, at, id, page.Size()+1)
+		  AND (NOT $4 OR (j.created_at, j.id) < ($5, $6)) AND ($8::jsonb IS NULL OR j.reasons @> $8)
+		ORDER BY j.created_at DESC, j.id DESC LIMIT $7`, f.ResourceID, f.RunID, f.State, more, at, id, page.Size()+1, reason)
 	if err != nil {
 		return nil, "", err
 	}
 	out, next := cut(found, page.Size(), func(j Reject) string { return db.Next(j.CreatedAt, j.ID) })
-	if fact.Provider != p.Department {
-		for i := range out {
-			if out[i].Key != nil {
-				masked := maskKey(*out[i].Key)
-				out[i].Key = &masked
-			}
-		}
+	for i := range out {
+		out[i] = out[i].seenBy(p, fact)
 	}
 	return out, next, nil
+}
+
+// seenBy masks the key of a refused row for people outside its provider.
+func (j Reject) seenBy(p authz.Principal, f facts) Reject {
+	if f.Provider != p.Department && j.Key != nil {
+		masked := maskKey(*j.Key)
+		j.Key = &masked
+	}
+	return j
+}
+
+// Reject returns one refused row with its reasons, without the row. Its key is masked as in Rejects.
+func (s *Service) Reject(ctx context.Context, p authz.Principal, id uuid.UUID) (Reject, error) {
+	j, err := scanReject(s.db.Pool.QueryRow(ctx, "SELECT "+rejectColumns+" FROM reject j WHERE j.id = $1", id))
+	if db.NoRows(err) {
+		return Reject{}, notFound("reject")
+	}
+	if err != nil {
+		return Reject{}, fmt.Errorf("reading reject: %w", err)
+	}
+	f, err := s.check(ctx, p, authz.RejectRead, j.ResourceID, "reject", id)
+	if err != nil {
+		return Reject{}, err
+	}
+	return j.seenBy(p, f), nil
 }
 
 // RejectedRow opens one refused row for the provider's people, and only for them. Each opening is evidence.

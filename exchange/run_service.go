@@ -197,6 +197,7 @@ type RunFilter struct {
 	ResourceID *uuid.UUID
 	State      *RunState
 	Kind       *RunKind
+	From, To   *time.Time // Queued at From or later, before To.
 }
 
 // Runs lists the runs that p may see, newest first.
@@ -216,8 +217,9 @@ func (s *Service) Runs(ctx context.Context, p authz.Principal, f RunFilter, page
 		WHERE ($1::uuid IS NULL OR res.provider_dept_id = $1) AND ($2::uuid IS NULL OR r.task_id = $2)
 		  AND ($3::uuid IS NULL OR r.resource_id = $3) AND ($4::text IS NULL OR r.state = $4) AND ($5::text IS NULL OR r.kind = $5)
 		  AND (NOT $6 OR (r.queued_at, r.id) < ($7, $8))
+		  AND ($10::timestamptz IS NULL OR r.queued_at >= $10) AND ($11::timestamptz IS NULL OR r.queued_at < $11)
 		ORDER BY r.queued_at DESC, r.id DESC LIMIT $9`,
-		own, f.TaskID, f.ResourceID, f.State, f.Kind, more, at, id, page.Size()+1)
+		own, f.TaskID, f.ResourceID, f.State, f.Kind, more, at, id, page.Size()+1, f.From, f.To)
 	if err != nil {
 		return nil, "", err
 	}

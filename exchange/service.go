@@ -11,6 +11,7 @@ import (
 
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/exchange/store"
 	"github.com/shuqiao/shuqiao/internal/db"
 	"github.com/shuqiao/shuqiao/internal/fault"
@@ -23,7 +24,8 @@ type Options struct {
 	Enforcer *authz.Enforcer
 	Keyring  *secret.Keyring // Opens rejected rows for their provider.
 	Store    *store.Store
-	Log      *slog.Logger // nil means slog.Default.
+	Catalog  *catalog.Service // Opens sources for previews; a service that is asked for none needs it not.
+	Log      *slog.Logger     // nil means slog.Default.
 }
 
 // Service is what people do with tasks, schedules and runs. Its methods ask the enforcer first, do one transaction each and
@@ -35,12 +37,13 @@ type Service struct {
 	enforcer *authz.Enforcer
 	keyring  *secret.Keyring
 	store    *store.Store
+	catalog  *catalog.Service
 	log      *slog.Logger
 }
 
 // New returns a service over the database of opt.
 func New(opt Options) *Service {
-	s := &Service{db: opt.DB, enforcer: opt.Enforcer, keyring: opt.Keyring, store: opt.Store, log: opt.Log}
+	s := &Service{db: opt.DB, enforcer: opt.Enforcer, keyring: opt.Keyring, store: opt.Store, catalog: opt.Catalog, log: opt.Log}
 	if s.log == nil {
 		s.log = slog.Default()
 	}

@@ -235,7 +235,7 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	p.Identity.OnLeave(p.Catalog.HandOverTx)
 	p.Identity.OnLeave(p.Sharing.HandOverTx)
 	p.store = store.New(p.DB)
-	p.Exchange = exchange.New(exchange.Options{DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Store: p.store, Log: p.log})
+	p.Exchange = exchange.New(exchange.Options{DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Store: p.store, Catalog: p.Catalog, Log: p.log})
 	p.Retention = retention.New(retention.Options{DB: p.DB, Enforcer: p.Enforcer, Store: p.store, Sharing: p.Sharing, Days: cfg.Retain, Log: p.log})
 	p.recorder = audit.NewRecorder(p.DB)
 	p.Pull, err = pull.New(pull.Options{
