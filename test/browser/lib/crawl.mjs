@@ -2,14 +2,13 @@
 export const id = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
 const named = ['tab', 'view', 'step', 'language'] // What these say makes a page of its own kind.
 
-// kindOf is what pages that differ only in what they show have in common: the path without ids, the tab, and the filter; several
-// filters at once are one kind.
+// kindOf is what pages that differ only in what they show have in common: the path without ids, the tab, and whether anything
+// narrows it.
 export function kindOf(address) {
   const url = new URL(address, 'http://hub')
   const query = [...url.searchParams].filter(([, value]) => value !== '')
   const parts = query.filter(([name]) => named.includes(name)).map(([name, value]) => `${name}=${value}`)
-  const filters = [...new Set(query.map(([name]) => name).filter((name) => !named.includes(name)))]
-  if (filters.length > 0) parts.push(filters.length > 1 ? 'filters' : filters[0])
+  if (query.length > parts.length) parts.push('filters')
   return url.pathname.replace(id, '{id}').replace(/\/\d+(?=\/|$)/g, '/{n}') + (parts.length ? `?${parts.join('&')}` : '')
 }
 
@@ -23,8 +22,8 @@ const open = (person, address) => person.goto(address).catch((e) => {
   if (!e.message.includes('Download is starting')) throw e
 })
 
-// crawl visits pages as a person, most kinds first: look is called with each page that was opened, and whether it is the first of
-// its kind. It returns the kinds with how many pages of each were visited.
+// crawl visits pages as a person, most kinds first, as many of one kind as each says: look is called with each page that was opened,
+// and whether it is the first of its kind. It returns the kinds with how many pages of each were visited.
 export async function crawl(person, base, { most, each, look }) {
   const seen = new Map()
   const asked = new Set()
@@ -35,7 +34,7 @@ export async function crawl(person, base, { most, each, look }) {
     queue.sort((a, b) => (seen.get(kindOf(a.address)) ?? 0) - (seen.get(kindOf(b.address)) ?? 0))
     const { address, from } = queue.shift()
     const kind = kindOf(address)
-    if ((seen.get(kind) ?? 0) >= each) break // The kind visited least was visited often enough: so were all.
+    if ((seen.get(kind) ?? 0) >= each(kind)) continue
     seen.set(kind, (seen.get(kind) ?? 0) + 1)
     visited++
     const answer = await open(person, address)

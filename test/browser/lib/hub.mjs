@@ -17,6 +17,7 @@ export function openHub(file, url) {
     resource,
     key: untranslatedKey(),
     forms: new Map(), // Forms with texts, as the crawl meets them: by who, {address, form}.
+    translated: new Set(), // Kinds of pages that were looked at in English.
     keeping: new Map(), // Forms that keep what is typed, as the crawl meets them: by kind, who finds one, and where.
     clientOf: (name) => demo.clients?.filter((c) => c.department === demo.users[name].department).sort((a, b) => (a.name < b.name ? -1 : 1))[0],
 

@@ -56,7 +56,7 @@ export async function play(story, hub) {
   story.check(`more than twenty forms were tried (${done.size})`, done.size > 20, true)
   for (const name of readers) {
     const person = await story.person(name, { bypassCSP: true })
-    await crawl(person, hub.base, { most: 60, each: 1, look: async () => { await unfold(person.page); await judge(person) } })
+    await crawl(person, hub.base, { most: 60, each: () => 1, look: async () => { await unfold(person.page); await judge(person) } })
     await person.leave()
   }
   story.check(`what was typed is shown as text (${shown} times)`, shown > done.size, true)
