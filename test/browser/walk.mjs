@@ -56,7 +56,8 @@ async function play(name, telling) {
   try {
     await telling.play(story, hub)
   } catch (error) {
-    story.fault(error.message)
+    // Playwright adds colours and what it logged meanwhile: the first lines say what was waited for.
+    story.fault(error.message.replace(/\x1b\[\d+m/g, '').split('\n').filter(Boolean).slice(0, 3).join(' '))
     last = await story.last()
   }
   console.log(`${story.faults.size ? 'FAIL' : 'PASS'}  ${name} (${seconds(begun)})`)
