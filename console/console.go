@@ -103,6 +103,8 @@ func (c *console) routes() {
 	c.doorRoutes(m)
 	c.accountRoutes(m)
 	c.directoryRoutes(m)
+	c.compileRoutes(m)
+	c.registerRoutes(m)
 	c.requestRoutes(m)
 	c.grantRoutes(m)
 	c.exchangeRoutes(m)

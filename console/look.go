@@ -114,7 +114,10 @@ var tones = map[string]string{
 	"fire_outcome.missed": "orange", "fire_outcome.error": "red",
 	"alarm_severity.info": "azure", "alarm_severity.warning": "orange", "alarm_severity.critical": "red",
 	"alarm_state.open": "orange", "alarm_state.acknowledged": "blue", "alarm_state.silenced": "secondary", "alarm_state.closed": "green",
-	"yes.true": "green",
+	"yes.true":          "green",
+	"item_change.added": "green", "item_change.removed": "red", "item_change.changed": "blue",
+	"base_state.bound": "green", "base_state.registered": "blue", "base_state.open": "yellow",
+	"system_state.live": "green", "system_state.zombie": "orange", "system_state.single_office": "azure",
 }
 
 func tone(group, code string) string {

@@ -32,6 +32,9 @@ type menuEntry struct {
 func menu() []menuEntry {
 	return []menuEntry{
 		{group: "catalogue", name: "directory", path: "/resources", icon: "database"},
+		{group: "catalogue", name: "compile", path: "/compile", icon: "file-plus", actions: []authz.Action{authz.ResourceCompile, authz.ResourceApprove, authz.ResourcePublish}},
+		{group: "catalogue", name: "base_databases", path: "/base-databases", icon: "layout-grid", actions: []authz.Action{authz.BaseDatabaseRead}},
+		{group: "catalogue", name: "systems", path: "/systems", icon: "server", actions: []authz.Action{authz.SystemWrite, authz.ResourcePublish}},
 		{group: "sharing", name: "todo", path: "/todo", icon: "checks", actions: []authz.Action{authz.RequestRead}, count: (*visit).waiting},
 		{group: "sharing", name: "requests", path: "/requests", icon: "file-text", actions: []authz.Action{authz.RequestRead}},
 		{group: "sharing", name: "grants", path: "/grants", icon: "key", actions: []authz.Action{authz.GrantRead}},
