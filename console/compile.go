@@ -171,23 +171,16 @@ func (v *visit) compileSheet(q catalog.Query) error {
 
 // templatesPage offers what a new entry can be made from.
 type templatesPage struct {
-	Groups []templateGroup
+	Cards  []templateCard
 	Name   string // As it was typed.
 	Chosen string // The template that was tried last.
-	Failed bool
-}
-
-// templateGroup are the templates of one base database.
-type templateGroup struct {
-	Base  string
-	Cards []templateCard
 }
 
 type templateCard struct {
-	Name, Title, Summary, Provider, Notes string
-	ResourceName                          string
-	Items, Keys                           int
-	ShareType                             catalog.ShareType
+	Base, Name, Title, Summary, Provider, Notes string
+	ResourceName                                string
+	Items, Keys                                 int
+	ShareType                                   catalog.ShareType
 }
 
 func (c *console) showTemplates(v *visit) error { return v.drawTemplates(nil) }
@@ -200,19 +193,18 @@ func (v *visit) drawTemplates(problem error) error {
 	if err != nil {
 		return err
 	}
-	page := templatesPage{Failed: problem != nil, Name: v.field("name"), Chosen: v.field("template")}
+	page := templatesPage{Name: v.field("name"), Chosen: v.field("template")}
 	bases, err := v.Catalog.BaseDatabases(v.r.Context(), v.principal)
 	if err != nil {
 		return err
 	}
 	for _, b := range bases {
-		g := templateGroup{Base: v.pick(b.Name, b.NameEN)}
 		for _, t := range all {
 			if t.BaseDatabase != b.Code {
 				continue
 			}
 			card := templateCard{
-				Name: t.Name, Title: v.pick(t.Title, t.TitleEN), Summary: t.Summary, Provider: t.Provider, Notes: t.Notes,
+				Base: v.pick(b.Name, b.NameEN), Name: t.Name, Title: v.pick(t.Title, t.TitleEN), Summary: t.Summary, Provider: t.Provider, Notes: t.Notes,
 				ResourceName: t.ResourceName, Items: len(t.Items), ShareType: t.Metadata().DeclaredShare,
 			}
 			for _, i := range t.Items {
@@ -220,10 +212,7 @@ func (v *visit) drawTemplates(problem error) error {
 					card.Keys++
 				}
 			}
-			g.Cards = append(g.Cards, card)
-		}
-		if len(g.Cards) > 0 {
-			page.Groups = append(page.Groups, g)
+			page.Cards = append(page.Cards, card)
 		}
 	}
 	if problem != nil {

@@ -63,7 +63,7 @@ func (v *visit) itemColumns(departments []choice) []gridColumn {
 		{Field: "grade", Kind: "list", Width: 100, Values: grades},
 		{Field: "mask_rule", Kind: "list", Width: 130, Values: masks},
 		{Field: "mask_reason", Kind: "text", Width: 140},
-		{Field: "sensitive_pi", Kind: "tick", Width: 96},
+		{Field: "sensitive_pi", Kind: "tick", Width: 116},
 		{Field: "open", Kind: "tick", Width: 64},
 		{Field: "code_set", Kind: "list", Width: 130, Values: sets},
 		{Field: "definition", Kind: "text", Width: 200},
@@ -88,6 +88,7 @@ func (v *visit) gridSpec(departments []choice) (string, error) {
 	for _, key := range []string{"empty", "row", "pasted", "removed", "unread"} {
 		spec.Say[key] = v.say("compile.grid_" + key)
 	}
+	spec.Say["count"] = v.say("terms.items_count")
 	raw, err := json.Marshal(spec)
 	if err != nil {
 		return "", fmt.Errorf("writing the columns of the items: %w", err)

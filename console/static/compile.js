@@ -129,14 +129,29 @@
     const editors = {
       text: (c) => ({ editor: 'input', editorParams: { selectContents: true, elementAttributes: { 'aria-label': c.title } } }),
       number: (c) => ({ editor: 'number', editorParams: { min: 0, max: 10000000, selectContents: true, elementAttributes: { 'aria-label': c.title } }, mutatorEdit: (v) => Number(v) || 0 }),
-      tick: () => ({ hozAlign: 'center' }),
+      tick: (c) => ({ hozAlign: 'center', editor: tick, editorParams: { title: c.title } }),
       list: (c) => ({
         editor: 'list',
         editorParams: {
-          values: Object.fromEntries(c.values.map((v) => [v.value, v.text])), autocomplete: true, listOnEmpty: true, freetext: Boolean(c.free),
-          allowEmpty: true, emptyValue: c.values.some((v) => v.value === '') ? '' : undefined, elementAttributes: { 'aria-label': c.title },
+          values: c.values.map((v) => ({ value: v.value, label: v.text })), elementAttributes: { 'aria-label': c.title },
+          ...(c.free || c.values.length > 24 ? { autocomplete: true, listOnEmpty: true, freetext: Boolean(c.free), allowEmpty: true, emptyValue: c.values.find((v) => /^[0-]*$/.test(v.value))?.value ?? '' } : {}),
         },
       }),
+    }
+    // tick turns a click into the other value at once; by keys it is a box that the space bar ticks.
+    let byMouse = false
+    box.addEventListener('mousedown', () => { byMouse = true }, true)
+    box.addEventListener('keydown', () => { byMouse = false }, true)
+    const tick = (cell, onRendered, success, cancel, params) => {
+      const input = document.createElement('input')
+      input.type = 'checkbox'
+      input.className = 'form-check-input'
+      input.setAttribute('aria-label', params.title)
+      input.checked = Boolean(cell.getValue()) !== byMouse
+      onRendered(() => { if (byMouse) success(input.checked); else input.focus() })
+      input.addEventListener('blur', () => success(input.checked))
+      input.addEventListener('keydown', (e) => { if (e.key === 'Escape') cancel() })
+      return input
     }
     const rows = () => table.getRows()
     const data = () => rows().map((r) => r.getData())
@@ -153,18 +168,21 @@
     }
     const write = (text) => {
       store.value = text
-      document.getElementById('item-count').textContent = `${rows().length}`
+      document.getElementById('item-count').textContent = spec.say.count.replace('{n}', rows().length)
       showParts()
       store.dispatchEvent(new Event('input', { bubbles: true }))
     }
     const table = new window.Tabulator(box, {
       data: JSON.parse(store.value || '[]'),
-      height: '30rem',
+      maxHeight: '34rem',
+      // All rows are there to be written into and searched; only very long lists are drawn as they scroll.
+      renderVertical: JSON.parse(store.value || '[]').length > 300 ? 'virtual' : 'basic',
+      minHeight: '11rem',
       layout: 'fitDataFill',
       movableRows: true,
       placeholder: spec.say.empty,
       columnDefaults: { headerSort: false, resizable: 'header', variableHeight: true },
-      rowHeader: { formatter: 'rownum', headerSort: false, resizable: false, frozen: true, width: 44, hozAlign: 'center', rowHandle: true, title: '#' },
+      rowHeader: { formatter: 'rownum', variableHeight: true, headerSort: false, resizable: false, frozen: true, width: 44, hozAlign: 'center', rowHandle: true, title: '#' },
       columns: spec.columns.map((c) => ({ field: c.field, title: c.title, width: c.width, frozen: c.frozen, formatter: draw, ...editors[c.kind](c) })),
     })
     const on = (name, work) => table.on(name, work)
@@ -176,7 +194,6 @@
     on('cellClick', (e, cell) => {
       if (!byField[cell.getField()]) return
       choose(cell)
-      if (byField[cell.getField()].kind === 'tick') cell.setValue(!cell.getValue())
     })
     on('cellEditing', choose)
     on('cellEdited', keep)
@@ -185,19 +202,29 @@
 
     const at = () => (current ? rows().findIndex((r) => r === current.getRow() || r.getElement() === current.getRow().getElement()) : -1)
     const fresh = () => structuredClone(spec.new)
-    const edit = (row, field) => row && row.getCell(field)?.edit(true)
+    // A row that was just made is drawn once more when the browser has laid it out; its editor opens after that.
+    const edit = async (row, field) => {
+      if (!row) return
+      await new Promise((done) => setTimeout(done, 30))
+      await table.scrollToRow(row, 'nearest', false).catch(() => {})
+      row.getCell(field)?.edit(true)
+    }
+    // stop ends the editing of a cell without taking what was typed: its row is about to be drawn anew.
+    const stop = () => {
+      if (current?.getElement()?.classList?.contains('tabulator-editing')) current.cancelEdit()
+    }
     const replace = async (list, row, field) => {
-      await table.replaceData(list)
+      stop()
       current = null
+      const holder = box.querySelector('.tabulator-tableholder')
+      const [left, top] = [holder.scrollLeft, holder.scrollTop]
+      await table.setData(list)
       const target = rows()[Math.min(row, rows().length - 1)]
-      if (target) {
-        choose(target.getCell(field || 'name'))
-        await target.scrollTo('nearest', false).catch(() => {})
-      }
-      table.redraw()
+      if (target) choose(target.getCell(field || 'name'))
+      holder.scrollTo(left, top)
     }
     const acts = {
-      add: async () => { const row = await table.addRow(fresh(), false); keep(); await row.scrollTo('bottom', false).catch(() => {}); edit(row, 'name') },
+      add: async () => { const row = await table.addRow(fresh(), false); keep(); edit(row, 'name') },
       insert: async () => {
         const i = at()
         const row = i < 0 ? await table.addRow(fresh(), false) : await table.addRow(fresh(), true, rows()[i])
@@ -271,7 +298,6 @@
         })
         row++
       }
-      document.activeElement?.blur()
       await replace(list, first, columns[0].field)
       keep()
       tell(unread ? 'unread' : 'pasted', unread || cells.length)
@@ -297,12 +323,10 @@
       go: async (i, field) => {
         const row = rows()[i]
         if (!row) return
-        await row.scrollTo('top', false).catch(() => {})
-        if (byField[field]) {
-          await table.scrollToColumn(field, 'middle', false).catch(() => {})
-          choose(row.getCell(field))
-          if (byField[field].kind !== 'tick') edit(row, field)
-        }
+        if (!byField[field]) return
+        await table.scrollToColumn(field, 'middle', false).catch(() => {})
+        choose(row.getCell(field))
+        edit(row, field)
       },
     }
   } else showProblems()
