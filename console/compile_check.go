@@ -33,6 +33,16 @@ func (f entryFindings) Shown() []finding { return f.Blocks[:min(len(f.Blocks), 1
 // Rest is how many problems are not listed.
 func (f entryFindings) Rest() int { return len(f.Blocks) - len(f.Shown()) }
 
+// unlinked is for pages without the form that the links lead into.
+func (f entryFindings) unlinked() entryFindings {
+	for _, list := range [][]finding{f.Blocks, f.Warnings} {
+		for i := range list {
+			list[i].Href, list[i].Cell = "", ""
+		}
+	}
+	return f
+}
+
 var (
 	indices  = regexp.MustCompile(`\[[0-9]+\]`)
 	itemPath = regexp.MustCompile(`^items\[([0-9]+)\](?:\.(\w+))?$`)

@@ -170,6 +170,9 @@ func (v *visit) drawEntry(id uuid.UUID, failed string, problem error) error {
 		return err
 	}
 	if len(e.History) == 0 {
+		if problem != nil {
+			return problem
+		}
 		http.Redirect(v.w, v.r, prefix+"/resources/"+id.String(), http.StatusSeeOther)
 		return nil
 	}
@@ -187,7 +190,7 @@ func (v *visit) drawEntry(id uuid.UUID, failed string, problem error) error {
 		if err != nil {
 			return err
 		}
-		page.Found = v.entryFindings(found, e.Version.Metadata, true)
+		page.Found = v.entryFindings(found, e.Version.Metadata, true).unlinked()
 	}
 	if err := v.tell(&page, e); err != nil {
 		return err
@@ -220,9 +223,11 @@ func (v *visit) tell(page *entryPage, e entry) error {
 	all, _ := catalog.Compare(catalog.Metadata{}, e.Version.Metadata)
 	for _, s := range sections {
 		section := factSection{Key: "compile.section_" + s.key}
-		for _, d := range all {
-			if top, _, _ := strings.Cut(d.Field, "."); slices.Contains(s.fields, top) {
-				section.Facts = append(section.Facts, fact{v.fieldLabel(d.Field, nil), words.value(d.Field, d.After)})
+		for _, field := range s.fields {
+			for _, d := range all {
+				if top, _, _ := strings.Cut(d.Field, "."); top == field {
+					section.Facts = append(section.Facts, fact{v.fieldLabel(d.Field, nil), words.value(d.Field, d.After)})
+				}
 			}
 		}
 		if len(section.Facts) > 0 {
