@@ -198,7 +198,10 @@
     on('cellEditing', choose)
     on('cellEdited', keep)
     on('rowMoved', keep)
-    on('tableBuilt', () => { showProblems() })
+    on('tableBuilt', () => {
+      box.querySelector('.tabulator-tableholder').removeAttribute('tabindex') // Its cells take the focus; a grid holds nothing else that does.
+      showProblems()
+    })
 
     const at = () => (current ? rows().findIndex((r) => r === current.getRow() || r.getElement() === current.getRow().getElement()) : -1)
     const fresh = () => structuredClone(spec.new)
