@@ -3,7 +3,7 @@
 GO ?= go
 ARGS ?=
 PKGS ?= ./...
-FUZZTIME ?= 30s
+FUZZTIME ?= 5m
 export GO
 
 .DEFAULT_GOAL := help
@@ -31,7 +31,7 @@ lint: ## help: gofumpt, go vet and staticcheck, in pinned versions
 bench: ## help: run the benchmarks on real PostgreSQL
 	@scripts/bench.sh $(ARGS) $(PKGS)
 
-fuzz: ## help: run each fuzz test for FUZZTIME (30s)
+fuzz: ## help: run each fuzz test for FUZZTIME (5m)
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh $(PKGS)
 
 assets: ## help: copy the console's pinned style sheet, script and icons into console/static (needs npm)

@@ -342,6 +342,9 @@ func csvHeaders(h http.Header, p *pull.Page) {
 	if !p.AsOf.IsZero() {
 		asOfHeader(h, p.AsOf)
 	}
+	if p.Resync != "" {
+		h.Set("X-Resync", p.Resync)
+	}
 	if p.More != nil {
 		h.Set("X-More", strconv.FormatBool(*p.More))
 	}

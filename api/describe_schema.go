@@ -80,6 +80,9 @@ func (d *grantDocument) envelope(name string, rows *huma.Schema, cursors ...stri
 	for _, cursor := range cursors {
 		s.Properties[cursor] = nullable(text(""))
 	}
+	if len(cursors) > 0 {
+		s.Properties["resync"] = text("Only in answers to cursors of a shape that was replaced: where to read the rows as they are now.")
+	}
 	return s
 }
 

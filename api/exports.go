@@ -48,6 +48,12 @@ type exportInput struct {
 	Body exportBody
 }
 
+type exportListInput struct {
+	PageInput
+	State string `query:"state" doc:"Only those in this state: queued, running, ready, failed, gone."`
+	Grant string `header:"X-Grant" doc:"Only those of this grant."`
+}
+
 type exportIDInput struct {
 	IDInput
 	CallInput
@@ -59,7 +65,10 @@ func byClient(method, path, summary string, status int) Route {
 }
 
 func (a *API) exportRoutes() {
-	handle(a, byClient(http.MethodPost, "/data/{resource}/exports", "Order a file of rows: csv, ndjson or parquet", http.StatusAccepted), a.createExport)
+	order := byClient(http.MethodPost, "/data/{resource}/exports", "Order a file of rows: csv, ndjson or parquet", http.StatusAccepted)
+	order.Once = true
+	handle(a, order, a.createExport)
+	handle(a, byClient(http.MethodGet, "/exports", "What this client ordered, newest first", 0), a.listExports)
 	handle(a, byClient(http.MethodGet, "/exports/{id}", "How far an export is", 0),
 		func(ctx context.Context, p authz.Principal, in *exportIDInput) (pull.Export, error) {
 			call, err := in.call(ctx)
@@ -105,6 +114,21 @@ func (a *API) createExport(ctx context.Context, p authz.Principal, in *exportInp
 		r.Filter = in.Body.Filter
 	}
 	return a.opt.Exports.Create(ctx, p, r)
+}
+
+func (a *API) listExports(ctx context.Context, p authz.Principal, in *exportListInput) (list[pull.Export], error) {
+	var f pull.ExportFilter
+	if in.State != "" {
+		f.State = (*pull.ExportState)(&in.State)
+	}
+	if in.Grant != "" {
+		id, err := parseID("X-Grant", in.Grant)
+		if err != nil {
+			return list[pull.Export]{}, err
+		}
+		f.GrantID = &id
+	}
+	return newList(a.opt.Exports.List(ctx, p, f, in.page()))
 }
 
 // exportFile sends a file. Once bytes have left, an error cuts the connection.

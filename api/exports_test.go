@@ -6,12 +6,14 @@ import (
 	"encoding/base64"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -163,6 +165,16 @@ func TestExport(t *testing.T) {
 			t.Errorf("%s: got %d, %d bytes", c.name, a.status, len(a.body))
 		}
 	}
+	for _, state := range []string{"", "ready"} {
+		a := send(t, "GET", p.api+"/exports?state="+state, p.token, "", "X-Grant", p.grant.ID)
+		var l struct{ Data []pull.Export }
+		if err := json.Unmarshal([]byte(a.body), &l); err != nil || a.status != 200 || len(l.Data) != 1 || l.Data[0].ID != e.ID {
+			t.Errorf("listing %q: %d %s", state, a.status, a.body)
+		}
+	}
+	if a := send(t, "GET", p.api+"/exports", p.Provider.Admin.Token, ""); a.status != 403 {
+		t.Errorf("listing for a person: %d %s", a.status, a.body)
+	}
 	part := send(t, "GET", url+"/file", p.token, "", "Range", "bytes=0-99", "If-Range", whole.header.Get("ETag"))
 	other := send(t, "GET", url+"/file", p.token, "", "Range", "bytes=0-99", "If-Range", `"another"`)
 	if part.status != 206 || part.header.Get("Content-Range") == "" || other.status != 200 {
@@ -187,6 +199,116 @@ func TestExport(t *testing.T) {
 	}
 	if a := send(t, "GET", url+"/file", p.token, ""); a.status != 410 || a.problem.Code != "export_gone" {
 		t.Errorf("after deleting: %d %s", a.status, a.problem.Code)
+	}
+}
+
+// One Idempotency-Key orders one file however often it is sent; with another body, or for another purpose, it is refused.
+func TestExportOnce(t *testing.T) {
+	t.Parallel()
+	p := newPulled(t, 20, nil)
+	order := func(body, purpose string) answer {
+		return send(t, "POST", p.data+"/exports", p.token, body, "X-Purpose", purpose, "Idempotency-Key", "night-1")
+	}
+	first, again := order(`{"format":"csv"}`, "benefit-check"), order(`{"format":"csv"}`, "benefit-check")
+	if first.status != 202 || again.status != 202 || first.body != again.body || again.header.Get("Idempotency-Replayed") != "true" {
+		t.Errorf("got %d %s, then %d %s", first.status, first.body, again.status, again.body)
+	}
+	for name, a := range map[string]answer{
+		"another body": order(`{"format":"ndjson"}`, "benefit-check"), "another purpose": order(`{"format":"csv"}`, "other"),
+	} {
+		if a.status != 409 || a.problem.Code != "idempotency_mismatch" {
+			t.Errorf("%s: got %d %s", name, a.status, a.body)
+		}
+	}
+	if a := send(t, "GET", p.api+"/exports", p.token, ""); strings.Count(a.body, `"id":`) != 1 {
+		t.Errorf("orders: %s", a.body)
+	}
+}
+
+// cutting is a transport that cuts every answer with a file after some bytes, three times.
+type cutting struct{ left, after int }
+
+func (c *cutting) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err == nil && strings.HasSuffix(r.URL.Path, "/file") && c.left > 0 {
+		c.left--
+		resp.Body = &cutBody{resp.Body, c.after}
+	}
+	return resp, err
+}
+
+type cutBody struct {
+	io.ReadCloser
+	left int
+}
+
+func (c *cutBody) Read(p []byte) (int, error) {
+	if c.left <= 0 {
+		return 0, io.ErrUnexpectedEOF
+	}
+	n, err := c.ReadCloser.Read(p[:min(len(p), c.left)])
+	c.left -= n
+	return n, err
+}
+
+// The Go client finds rows by key, orders a file, waits for it, lists it, and fetches it whole although the connection is cut again
+// and again; without persistence the cut is an error, and a file that is not the one ordered is found out.
+func TestClientExports(t *testing.T) {
+	t.Parallel()
+	p := newPulled(t, 2000, nil)
+	call := client.Pull{Resource: p.Resource.ID, Purpose: "benefit-check"}
+	page, err := p.Client.Rows(t.Context(), call, client.Query{Limit: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := client.Keys{Keys: []string{"none"}, Limit: 2}
+	for _, row := range page.Rows {
+		keys.Keys = append(keys.Keys, row["no"].(string))
+	}
+	var found []client.Row
+	for page, err := range client.FoundPages[client.Row](t.Context(), p.Client, call, keys) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, page.Rows...)
+	}
+	if diff := cmp.Diff(page.Rows, found); diff != "" {
+		t.Errorf("by key (-page +found):\n%s", diff)
+	}
+	e, err := p.Client.OrderExport(t.Context(), call, client.NewExport{Format: "ndjson", Compression: "gzip"}, client.Once(client.NewKey()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	if e, err = p.Client.WaitExport(t.Context(), call, e.ID, func(client.Export) { asked++ }); err != nil || e.State != "ready" || asked == 0 {
+		t.Fatalf("waiting: %+v, %v, asked %d times", e, err, asked)
+	}
+	for listed, err := range p.Client.EachExport(t.Context(), "ready") {
+		if err != nil || listed.ID != e.ID || listed.FileName() != e.ID+".ndjson.gz" {
+			t.Errorf("listing: %+v, %v", listed, err)
+		}
+	}
+	frail := *p.Client
+	frail.HTTP = &http.Client{Transport: &cutting{left: 3, after: int(e.Size) / 5}}
+	if err := frail.Download(t.Context(), call, e, io.Discard); !errors.Is(err, client.ErrTruncated) {
+		t.Errorf("cut without persistence: %v", err)
+	}
+	frail.HTTP = &http.Client{Transport: &cutting{left: 3, after: int(e.Size) / 5}}
+	var file bytes.Buffer
+	if err := frail.Persistent(client.Retry{Base: time.Millisecond}).Download(t.Context(), call, e, &file); err != nil || int64(file.Len()) != e.Size {
+		t.Fatalf("cut three times: %d of %d bytes, %v", file.Len(), e.Size, err)
+	}
+	other := e
+	other.Digest = "sha-256=:" + base64.StdEncoding.EncodeToString(make([]byte, sha256.Size)) + ":"
+	if err := p.Client.Download(t.Context(), call, other, io.Discard); !errors.Is(err, client.ErrDigest) {
+		t.Errorf("another file: %v", err)
+	}
+	if err := p.Client.DeleteExport(t.Context(), call, e.ID); err != nil {
+		t.Fatal(err)
+	}
+	var over *client.ExportOverError
+	if _, err := p.Client.WaitExport(t.Context(), call, e.ID, nil); !errors.As(err, &over) || over.Export.Reason != "deleted" {
+		t.Errorf("waiting for a deleted one: %v", err)
 	}
 }
 

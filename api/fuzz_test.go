@@ -71,3 +71,45 @@ func FuzzSmallHeaders(f *testing.F) {
 		}
 	})
 }
+
+// Whatever stands in Range, the part lies inside the file, or the whole is meant, or the answer is that there is no such part.
+func FuzzRange(f *testing.F) {
+	for _, header := range []string{"", "bytes=0-", "bytes=-1", "bytes=5-4", "bytes=0-1,3-4", "bytes=+1-2", "bytes=9223372036854775807-", "bytes=-9223372036854775808", "rows=0-1", "bytes= 1-2 "} {
+		f.Add(header, int64(100))
+	}
+	f.Fuzz(func(t *testing.T, header string, size int64) {
+		size &= 1<<62 - 1
+		from, to, ok := rangeOf(header, size)
+		if ok && (from < 0 || to > size || from > to || from == to && size > 0) {
+			t.Errorf("%q of %d bytes: %d to %d", header, size, from, to)
+		}
+		if !ok && !strings.HasPrefix(header, "bytes=") {
+			t.Errorf("%q asks for no part and is refused", header)
+		}
+	})
+}
+
+// Whatever stands in Idempotency-Key, it is refused or names one write: the hash of a request depends on every part of it.
+func FuzzIdempotencyKey(f *testing.F) {
+	f.Add("k1", "benefit-check", `{"a":1}`)
+	f.Add(strings.Repeat("k", 201), "", "")
+	f.Add("\x00", "a\nX-Case-Number: b", "\xff")
+	f.Add("' OR 1=1", "a", "X-Grant: x\n")
+	f.Fuzz(func(t *testing.T, key, purpose, body string) {
+		if err := checkKey(key); (err == nil) != (len(key) <= 200) {
+			t.Errorf("%q was taken for a key", key)
+		}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://hub.example/api/v1/data/x/exports", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bare := hashOf(req, []byte(body))
+		if purpose == "" || strings.ContainsAny(purpose, "\r\n") {
+			return // No header holds the end of a line.
+		}
+		req.Header["X-Purpose"] = []string{purpose}
+		if with := hashOf(req, []byte(body)); string(with) == string(bare) || string(with) != string(hashOf(req, []byte(body))) {
+			t.Errorf("%q for %q has the hash of another request", body, purpose)
+		}
+	})
+}

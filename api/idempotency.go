@@ -35,16 +35,13 @@ type repeated struct {
 // comes in between is told that the write is done or under way, never does it again.
 func (a *API) once(c *gin.Context, r Route, p authz.Principal, ctx huma.Context, next func(huma.Context)) {
 	key := c.GetHeader(idempotencyHeader)
-	if len(key) > 200 {
-		a.writeProblem(c, fault.InvalidFields([]fault.Field{{Name: idempotencyHeader, Code: "too_long", Message: "use at most 200 bytes"}}))
+	if err := checkKey(key); err != nil {
+		a.writeProblem(c, err)
 		return
 	}
 	raw, _ := c.Get(bodyKey)
 	body, _ := raw.([]byte)
-	h := sha256.New()
-	fmt.Fprintf(h, "%s %s\n%s\n", c.Request.Method, c.Request.URL.RequestURI(), c.GetHeader("If-Match"))
-	h.Write(body)
-	want := repeated{route: r.Method + " " + r.Path, hash: h.Sum(nil)}
+	want := repeated{route: r.Method + " " + r.Path, hash: hashOf(c.Request, body)}
 
 	known, err := a.findAnswer(ctx.Context(), p, key)
 	if err == nil && known != nil {
@@ -78,6 +75,29 @@ func (a *API) once(c *gin.Context, r Route, p authz.Principal, ctx huma.Context,
 		a.storeAnswer(ctx.Context(), p, key, kept)
 	}
 	kept.send(ctx)
+}
+
+// maxKey is the most bytes of a key.
+const maxKey = 200
+
+func checkKey(key string) error {
+	if len(key) > maxKey {
+		return fault.InvalidFields([]fault.Field{{Name: idempotencyHeader, Code: "too_long", Message: "use at most 200 bytes"}})
+	}
+	return nil
+}
+
+// hashOf tells requests under one key apart. What a consuming system says about its call is as much a part of it as the body.
+func hashOf(req *http.Request, body []byte) []byte {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s %s\n%s\n", req.Method, req.URL.RequestURI(), req.Header.Get("If-Match"))
+	for _, name := range []string{"X-Grant", "X-Purpose", "X-Case-Number"} {
+		if value := req.Header.Get(name); value != "" {
+			fmt.Fprintf(h, "%s: %s\n", name, value)
+		}
+	}
+	_, _ = h.Write(body) // A hash never fails to take bytes.
+	return h.Sum(nil)
 }
 
 func errRepeated() *fault.Fault {

@@ -15,6 +15,7 @@ import (
 	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/exchange"
+	"github.com/shuqiao/shuqiao/exchange/pull"
 	"github.com/shuqiao/shuqiao/exchange/retention"
 	"github.com/shuqiao/shuqiao/sharing"
 )
@@ -48,6 +49,7 @@ func TestClientKnowsEveryField(t *testing.T) {
 		{client.Application{}, sharing.Application{}},
 		{client.Request{}, sharing.Request{}},
 		{client.Conditions{}, sharing.Conditions{}},
+		{client.Export{}, pull.Export{}},
 		{client.Grant{}, sharing.Grant{}},
 		{client.AccessReport{}, sharing.AccessReport{}},
 		{client.Access{}, sharing.Access{}},

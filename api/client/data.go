@@ -57,6 +57,7 @@ type PageOf[R any] struct {
 	Rows          []R       `json:"rows"`
 	NextCursor    string    `json:"next_cursor"`
 	ChangesCursor string    `json:"changes_cursor"`
+	Resync        string    `json:"resync"` // Where to read the rows as they are now, when these are of a shape that was replaced.
 	AsOf          time.Time `json:"as_of"`
 	Evidence      Evidence  `json:"-"`
 }
@@ -94,6 +95,7 @@ type ChangesOf[R any] struct {
 	Changes    []ChangeOf[R] `json:"changes"`
 	NextCursor string        `json:"next_cursor"`
 	More       bool          `json:"more"`
+	Resync     string        `json:"resync"` // Where to read the rows as they are now: this cursor is of a shape that was replaced and will soon be gone.
 	AsOf       time.Time     `json:"as_of"`
 	Evidence   Evidence      `json:"-"`
 }

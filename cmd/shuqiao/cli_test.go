@@ -249,6 +249,7 @@ func checkOneGrantByCommands(t *testing.T, h *hubtest.Hub, sample hubtest.Sample
 	if verified := s.must("", append([]string{"pull", "verify"}, pull[1:]...)...); !strings.Contains(verified, `"equal": true`) {
 		t.Errorf("comparing: %s", verified)
 	}
+	s.checkExports(keyFile, sample.Resource.ID)
 	s.must("police_admin", "grant", "suspend", grant, "--reason", "示例原因")
 	var code int
 	waitFor(t, func() bool { code, _, errOut = s.run("", pull...); return code != exitOK })
@@ -262,6 +263,45 @@ func checkOneGrantByCommands(t *testing.T, h *hubtest.Hub, sample hubtest.Sample
 	s.must("auditor", "logout")
 	if code, _, _ := s.run("auditor", "whoami"); code != exitRefused {
 		t.Errorf("after signing out: exit code %d", code)
+	}
+}
+
+// checkExports orders a file once, however often it is asked to, fetches it, and removes it.
+func (s shell) checkExports(keyFile, resource string) {
+	t := s.t
+	t.Helper()
+	by := []string{"--key-file", keyFile, "--purpose", "benefit-check"}
+	order := append([]string{"export", "order", "--resource", resource, "--items", "no,title", "--idempotency-key", "night-1"}, by...)
+	var e client.Export
+	for range 2 {
+		if err := json.Unmarshal([]byte(s.must("", order...)), &e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	to := filepath.Join(t.TempDir(), "rows.csv")
+	said := s.must("", append([]string{"export", "fetch", e.ID, "--to", to}, by...)...)
+	raw, err := os.ReadFile(to)
+	if err != nil || !strings.HasPrefix(said, "20 rows, ") || !strings.HasPrefix(string(raw), "no,title\r\n") || strings.Count(string(raw), "\n") != 21 {
+		t.Errorf("fetching said %q, %v:\n%s", said, err, raw)
+	}
+	if info, err := os.Stat(to); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file: %v, %v", info, err)
+	}
+	if shown := s.must("", append([]string{"export", "show", e.ID}, by...)...); !strings.Contains(shown, `"state": "ready"`) {
+		t.Errorf("showing: %s", shown)
+	}
+	if listed := s.must("", append([]string{"export", "list", "-o", "csv"}, by...)...); strings.Count(listed, "\n") != 2 || !strings.Contains(listed, e.ID+",ready,") {
+		t.Errorf("listing: %s", listed)
+	}
+	s.must("", append([]string{"export", "delete", e.ID}, by...)...)
+	if code, _, errOut := s.run("", append([]string{"export", "fetch", e.ID, "--to", to}, by...)...); code != exitOver || !strings.Contains(errOut, "deleted") {
+		t.Errorf("fetching a deleted one: exit code %d, %s", code, errOut)
+	}
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(to), ".*")); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	if code, _, errOut := s.run("", append([]string{"export", "order", "--resource", resource, "--filter", "{"}, by...)...); code != exitValidation || !strings.Contains(errOut, "JSON") {
+		t.Errorf("a filter of no form: exit code %d, %s", code, errOut)
 	}
 }
 

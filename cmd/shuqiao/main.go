@@ -44,6 +44,7 @@ type commands struct {
 	Login      cli.Login      `cmd:"" help:"Sign in to a hub."`
 	Logout     cli.Logout     `cmd:"" help:"Sign out."`
 	Password   cli.Password   `cmd:"" help:"Change the password of the account that is signed in."`
+	Export     cli.Export     `cmd:"" help:"Order files of the rows of a grant, and fetch them."`
 	Pull       cli.Pull       `cmd:"" help:"Keep a copy of what a grant gives, in PostgreSQL or a folder."`
 	Run        runCommands    `cmd:"" help:"Executions of tasks."`
 	API        cli.Raw        `cmd:"" name:"api" help:"Call any route of the API."`

@@ -19,6 +19,7 @@ type serveCommand struct {
 	NodeTakeover string `name:"node-takeover" help:"How long a node may be silent before others take over its runs." placeholder:"DURATION"`
 	ExportsDir   string `name:"exports-dir" help:"Folder of exported files; nodes of one hub share it." placeholder:"DIR"`
 	ExportKeep   string `name:"export-keep" help:"How long an exported file can be fetched." placeholder:"DURATION"`
+	ExportSpace  string `name:"export-space" help:"How much the files of all exports may take, in bytes, KiB, MiB or GiB." placeholder:"SIZE"`
 	BodyLimit    string `name:"body-limit" help:"Largest request body, in bytes, KiB or MiB." placeholder:"SIZE"`
 	TimeZone     string `name:"time-zone" help:"IANA time zone of schedules, working days and shown times." placeholder:"ZONE"`
 
@@ -39,7 +40,7 @@ func (c *serveCommand) given() map[string]string {
 	flags := c.flags()
 	for key, value := range given(map[string]string{
 		"listen": c.Listen, "role": c.Role, "workers": c.Workers, "node-takeover": c.NodeTakeover,
-		"exports-dir": c.ExportsDir, "export-keep": c.ExportKeep,
+		"exports-dir": c.ExportsDir, "export-keep": c.ExportKeep, "export-space": c.ExportSpace,
 		"body-limit": c.BodyLimit, "time-zone": c.TimeZone,
 		"tls-cert": c.TLSCert, "tls-key": c.TLSKey, "tls-client-ca": c.TLSClientCA,
 		"trusted-proxies": c.TrustedProxies, "proxy-header": c.ProxyHeader,

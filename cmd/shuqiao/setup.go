@@ -138,6 +138,11 @@ func (c *setupCommand) answers(t *terminal) (request identity.SetupRequest, err 
 	case len(raw) > maxAnswers:
 		return request, fault.New(fault.TooLarge, "answers_file", "the answers are longer than %d bytes", maxAnswers)
 	}
+	return readAnswers(raw)
+}
+
+// readAnswers reads the text of a file of answers.
+func readAnswers(raw []byte) (request identity.SetupRequest, err error) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&request); err != nil || decoder.More() {

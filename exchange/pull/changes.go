@@ -29,6 +29,9 @@ type ChangesRequest struct {
 // granted) for a row that left the resource or the view. Upserts may repeat rows that the consumer has. There always is
 // a next cursor; more says whether further changes are there already.
 //
+// A cursor of a layout that was replaced is told what that layout still has, while it is kept, then nothing more: "resync" says
+// where to read the rows as they are now.
+//
 // The faults are those of Rows; without a cursor it is cursor_invalid.
 func (s *Service) Changes(ctx context.Context, client authz.Principal, r ChangesRequest) (*Page, error) {
 	c, err := s.begin(ctx, client, r.Call, authz.DataPull)
@@ -42,6 +45,11 @@ func (s *Service) Changes(ctx context.Context, client authz.Principal, r Changes
 	if r.Cursor == "" {
 		return nil, fault.New(fault.Invalid, CodeCursorInvalid, "changes need a cursor; read the rows first, their last page has it").At("policy")
 	}
+	return inItsLayout(ctx, c, r.Cursor, func(c *session) (*Page, error) { return c.changesPage(ctx, r, limit) })
+}
+
+func (c *session) changesPage(ctx context.Context, r ChangesRequest, limit int) (*Page, error) {
+	s := c.service
 	v, err := newView(c.terms, r.Items, r.Filter)
 	if err != nil {
 		return nil, err
@@ -94,7 +102,7 @@ func (s *Service) Changes(ctx context.Context, client authz.Principal, r Changes
 	if !csv {
 		body = appendTail(append(body, ']'), next, snap.At)
 		body = append(body, `,"more":`...)
-		body = append(strconv.AppendBool(body, more), '}')
+		body = append(c.terms.appendResync(strconv.AppendBool(body, more)), '}')
 	}
 
 	query, err := v.evidence(limit)
@@ -107,7 +115,7 @@ func (s *Service) Changes(ctx context.Context, client authz.Principal, r Changes
 	if err != nil {
 		return nil, err
 	}
-	page.NextCursor, page.AsOf, page.More = next, snap.At, &more
+	page.NextCursor, page.AsOf, page.More, page.Resync = next, snap.At, &more, c.terms.resyncHint()
 	if csv {
 		page.Format = FormatCSV
 	}

@@ -84,7 +84,7 @@ func openCursor(k *secret.Keyring, t *terms, kind cursorKind, view [16]byte, tex
 	c := cursor{
 		kind:   kind,
 		terms:  int64(binary.BigEndian.Uint64(b[1:])),
-		layout: int(binary.BigEndian.Uint32(b[9:])),
+		layout: cursorLayout(b),
 		seq:    int64(binary.BigEndian.Uint64(b[29:])),
 		at:     time.UnixMicro(int64(binary.BigEndian.Uint64(b[37:]))).UTC(),
 		key:    string(b[cursorFixed:]),
@@ -100,18 +100,28 @@ func openCursor(k *secret.Keyring, t *terms, kind cursorKind, view [16]byte, tex
 	return c, nil
 }
 
+// cursorLayout is the layout in the bytes of a cursor.
+func cursorLayout(b []byte) int { return int(binary.BigEndian.Uint32(b[9:])) }
+
 // check compares the cursor with the head that the read saw. The faults, of kind Gone: resync_required, cursor_expired.
 func (c cursor) check(t *terms, h store.Head) error {
 	switch {
 	case c.incarnation != h.Incarnation, c.layout != h.Layout, c.seq > h.Seq:
-		return t.resync(fault.New(fault.Gone, CodeResyncRequired, "the rows of this resource were rebuilt; read them again from the start"))
+		return t.rebuilt()
 	case c.seq < h.MinSeq:
 		return t.resync(fault.New(fault.Gone, CodeCursorExpired, "this cursor is older than the changes that are kept; read the rows again from the start"))
 	}
 	return nil
 }
 
+func (t *terms) rebuilt() error {
+	return t.resync(fault.New(fault.Gone, CodeResyncRequired, "the rows of this resource were rebuilt; read them again from the start"))
+}
+
 // resync adds where to start again.
 func (t *terms) resync(f *fault.Fault) error {
-	return f.At("store").With("resync", "/api/v1/data/"+t.grant.ResourceID.String()+"/rows")
+	return f.At("store").With("resync", t.start())
 }
+
+// start is the address from which the rows are read again.
+func (t *terms) start() string { return "/api/v1/data/" + t.grant.ResourceID.String() + "/rows" }

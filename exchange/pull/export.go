@@ -23,6 +23,7 @@ const (
 	DefaultExportKeep  = 7 * 24 * time.Hour // How long a file may be fetched.
 	MaxOpenExports     = 3                  // Exports of one grant that are queued or being written.
 	DefaultExportSlots = 2                  // Exports that one node writes at the same time.
+	DefaultExportSpace = 50 << 30           // Bytes that all files together may take.
 )
 
 // ExportState is how far an export has come.
@@ -79,6 +80,7 @@ type Export struct {
 	sealedKey  []byte
 	sum        []byte
 	seq        *int64
+	expected   int64
 }
 
 // ExportRequest orders a file.
@@ -99,6 +101,7 @@ type ExportOptions struct {
 	Keep    time.Duration    // How long files may be fetched; 0 means DefaultExportKeep.
 	Silence time.Duration    // After which another node takes an export over; 0 means 8 s. The same on all nodes.
 	Slots   int              // 0 means DefaultExportSlots.
+	Space   int64            // Bytes that all files in Files may take; 0 means DefaultExportSpace. The same on all nodes.
 	Clock   func() time.Time // nil means time.Now.
 	Log     *slog.Logger     // nil means slog.Default.
 }
@@ -122,6 +125,9 @@ func NewExports(opt ExportOptions) *Exports {
 	if opt.Slots == 0 {
 		opt.Slots = DefaultExportSlots
 	}
+	if opt.Space == 0 {
+		opt.Space = DefaultExportSpace
+	}
 	if opt.Clock == nil {
 		opt.Clock = time.Now
 	}
@@ -132,7 +138,8 @@ func NewExports(opt ExportOptions) *Exports {
 }
 
 // Create orders a file of all granted rows that meet the filter, as of the moment when writing begins. The faults are
-// those of Rows; Invalid for unknown formats; Exhausted too_many_exports when the grant has MaxOpenExports under way.
+// those of Rows; Invalid for unknown formats; Exhausted too_many_exports when the grant has MaxOpenExports under way, and
+// exports_full when there is no space for it, even after that of files whose time is over was freed.
 func (x *Exports) Create(ctx context.Context, client authz.Principal, r ExportRequest) (Export, error) {
 	c, err := x.pull.begin(ctx, client, r.Call, authz.DataPull)
 	if err != nil {
@@ -156,25 +163,36 @@ func (x *Exports) Create(ctx context.Context, client authz.Principal, r ExportRe
 	if e.Items == nil {
 		e.Items = []string{}
 	}
-	err = x.db.InTx(ctx, func(tx *db.Tx) error {
+	order := func() error { return x.order(ctx, client, &e) }
+	if err = order(); fault.CodeOf(err) == codeExportsFull && x.free() {
+		err = order()
+	}
+	if err != nil {
+		return Export{}, err
+	}
+	x.nudge()
+	return e, nil
+}
+
+// order stores an order, if the bounds of its grant and of the folder allow it.
+func (x *Exports) order(ctx context.Context, client authz.Principal, e *Export) error {
+	return x.db.InTx(ctx, func(tx *db.Tx) error {
 		e.CreatedAt = tx.Now()
-		open, err := countOpenTx(ctx, tx, g.ID)
+		open, err := countOpenTx(ctx, tx, e.GrantID)
 		if err != nil {
 			return err
 		}
 		if open >= MaxOpenExports {
 			return fault.New(fault.Exhausted, "too_many_exports", "the grant has %d exports under way; wait until one is ready", open).At("policy")
 		}
+		if err := x.takeSpaceTx(ctx, tx, e); err != nil {
+			return err
+		}
 		if e.EvidenceID, err = audit.WriteTx(ctx, tx, e.event(client.Actor(), "export.create", audit.OK, nil)); err != nil {
 			return err
 		}
-		return x.insertTx(ctx, tx, e)
+		return x.insertTx(ctx, tx, *e)
 	})
-	if err != nil {
-		return Export{}, err
-	}
-	x.nudge()
-	return e, nil
 }
 
 func checkExport(r ExportRequest) error {

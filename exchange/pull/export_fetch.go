@@ -87,17 +87,18 @@ type fetching struct {
 	rows     int64 // At most so many rows lie in what was sent.
 	signed   time.Time
 	sum      hash.Hash
+	pace     *pace
 }
 
-// Send writes the bytes from up to, excluding, to. As in Stream, each chunk is written after a look at policy and after
-// the rows that may lie in it are in the usage record; a fetch that policy stops ends in an error with Begun true, upon
+// Send writes the bytes from up to, excluding, to, paced to the grant's rows per second. As in Stream, each chunk is written
+// after a look at policy and after the rows that may lie in it are in the usage record; a fetch that policy stops ends in an error with Begun true, upon
 // which the connection is aborted.
 func (f *Fetch) Send(ctx context.Context, from, to int64, w StreamWriter) (StreamEnd, error) {
 	if from < 0 || to > f.Export.Size || from > to {
 		return StreamEnd{}, fault.New(fault.Invalid, "range", "the file has no such part")
 	}
 	c := f.session
-	s := &fetching{Fetch: f, sum: sha256.New()}
+	s := &fetching{Fetch: f, sum: sha256.New(), pace: c.service.rates.pace(&c.terms.grant, f.Export.Rows, f.Export.Size)}
 	s.guard = &guard{
 		writer: w, clock: c.service.clock, left: c.service.follower.LeaseLeft, stopping: c.service.stopping,
 		recheck: func(ctx context.Context) error { return c.service.sharing.Recheck(ctx, c.permit) },
@@ -160,20 +161,33 @@ func (s *fetching) send(ctx context.Context, from, to int64) error {
 		}
 		start := n * sealChunk
 		data = data[at-start : min(int64(len(data)), to-start)]
-		if err := s.reserve(ctx, rows); err != nil {
-			return err
-		}
-		if err := s.session.mayGoOn(ctx); err != nil {
-			return err
-		}
-		s.rows = rows
-		_, _ = s.sum.Write(data) // A hash never fails to take bytes.
-		if _, err := s.guard.write(data); err != nil {
-			return err
-		}
 		at += int64(len(data))
+		for len(data) > 0 {
+			piece := data[:min(len(data), s.pace.piece)]
+			if err := s.sendPiece(ctx, piece, rows); err != nil {
+				return err
+			}
+			data = data[len(piece):]
+		}
 	}
 	return nil
+}
+
+// sendPiece writes a part of a chunk, up to whose end there are so many rows.
+func (s *fetching) sendPiece(ctx context.Context, piece []byte, rows int64) error {
+	if err := s.pace.wait(ctx, len(piece)); err != nil {
+		return err
+	}
+	if err := s.reserve(ctx, rows); err != nil {
+		return err
+	}
+	if err := s.session.mayGoOn(ctx); err != nil {
+		return err
+	}
+	s.rows = rows
+	_, _ = s.sum.Write(piece) // A hash never fails to take bytes.
+	_, err := s.guard.write(piece)
+	return err
 }
 
 // reserve records the rows of the next chunk, and some ahead, before it leaves.

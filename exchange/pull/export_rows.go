@@ -72,10 +72,10 @@ func (x *Exports) insertTx(ctx context.Context, tx *db.Tx, e Export) error {
 	}
 	_, err := tx.Exec(ctx, `
 		INSERT INTO export (id, grant_id, terms_version, client_id, department_id, resource_id, version, purpose, case_number, request_id,
-			format, compression, items, sealed_filter, state, evidence, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'queued', $15, $16)`,
+			format, compression, items, sealed_filter, state, evidence, created_at, expected)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'queued', $15, $16, $17)`,
 		e.ID, e.GrantID, e.terms, e.client, e.department, e.ResourceID, e.version, e.purpose, e.caseNumber, e.requestID,
-		string(e.Format), string(e.Compression), e.Items, sealedFilter, e.EvidenceID, e.CreatedAt)
+		string(e.Format), string(e.Compression), e.Items, sealedFilter, e.EvidenceID, e.CreatedAt, e.expected)
 	if err != nil {
 		return fmt.Errorf("storing an export: %w", err)
 	}

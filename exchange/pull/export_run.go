@@ -169,7 +169,7 @@ func (x *Exports) write(ctx context.Context, e *Export) error {
 		x.beatOn(ctx, e, &p, cancel)
 	}()
 	f, snap, err := x.fill(ctx, c, v, e, key, &p)
-	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errTaken) {
+	if cause := context.Cause(ctx); err != nil && (errors.Is(cause, errTaken) || fault.CodeOf(cause) == codeExportsFull) {
 		err = cause
 	}
 	cancel(nil)
@@ -205,6 +205,10 @@ func (x *Exports) beatOn(ctx context.Context, e *Export, p *progress, cancel con
 			x.opt.Log.WarnContext(ctx, "an export's sign of life", "export", e.ID, "error", err)
 		case err == nil && !ok:
 			cancel(errTaken)
+			return
+		}
+		if full := x.overfull(); full != nil {
+			cancel(full)
 			return
 		}
 	}

@@ -28,6 +28,7 @@ type desk struct {
 	exports *pull.Exports
 	folder  string
 	id      uuid.UUID
+	options pull.ExportOptions
 	stop    func()
 }
 
@@ -35,6 +36,13 @@ type desk struct {
 func (b *bundle) desk(t testing.TB, folder string) *desk {
 	t.Helper()
 	d := b.idleDesk(t, folder, uuid.New())
+	d.run(t)
+	return d
+}
+
+// run starts the loop of an idle desk.
+func (d *desk) run(t testing.TB) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
 	go func() { done <- d.exports.Run(ctx) }()
@@ -46,7 +54,6 @@ func (b *bundle) desk(t testing.TB, folder string) *desk {
 		done <- nil
 	}
 	t.Cleanup(d.stop)
-	return d
 }
 
 // idleDesk is a desk whose loop does not run.
@@ -58,7 +65,8 @@ func (b *bundle) idleDesk(t testing.TB, folder string, node uuid.UUID) *desk {
 	}
 	t.Cleanup(func() { files.Close() })
 	d := &desk{bundle: b, folder: folder, id: node}
-	d.exports = pull.NewExports(pull.ExportOptions{Pull: b.first.pull, DB: b.db, Files: files, NodeID: node, Silence: time.Second})
+	d.options = pull.ExportOptions{Pull: b.first.pull, DB: b.db, Files: files, NodeID: node, Silence: time.Second}
+	d.exports = pull.NewExports(d.options)
 	return d
 }
 

@@ -19,6 +19,8 @@ type Files interface {
 	Open(name string) (File, error)
 	// Remove removes a file; one that does not exist is removed already.
 	Remove(name string) error
+	// Used returns how many bytes all files take.
+	Used() (int64, error)
 	// List returns the names of files that were last written before a moment.
 	List(before time.Time) ([]string, error)
 }
@@ -86,25 +88,43 @@ func (f *Folder) Remove(name string) error {
 
 // List lists old files.
 func (f *Folder) List(before time.Time) ([]string, error) {
-	entries, err := fs.ReadDir(f.root.FS(), ".")
-	if err != nil {
-		return nil, fmt.Errorf("listing the folder of exports: %w", err)
-	}
 	var names []string
-	for _, entry := range entries {
-		name, ours := strings.CutSuffix(filepath.Base(entry.Name()), exportSuffix)
-		info, err := entry.Info()
-		if !ours || errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("listing the folder of exports: %w", err)
-		}
+	err := f.each(func(name string, info fs.FileInfo) {
 		if info.ModTime().Before(before) {
 			names = append(names, name)
 		}
+	})
+	return names, err
+}
+
+// Used adds the sizes up.
+func (f *Folder) Used() (int64, error) {
+	var used int64
+	err := f.each(func(_ string, info fs.FileInfo) { used += info.Size() })
+	return used, err
+}
+
+// each calls visit for every file of an export.
+func (f *Folder) each(visit func(name string, info fs.FileInfo)) error {
+	entries, err := fs.ReadDir(f.root.FS(), ".")
+	if err != nil {
+		return fmt.Errorf("listing the folder of exports: %w", err)
 	}
-	return names, nil
+	for _, entry := range entries {
+		name, ours := strings.CutSuffix(filepath.Base(entry.Name()), exportSuffix)
+		if !ours {
+			continue
+		}
+		info, err := entry.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // It was removed since.
+		}
+		if err != nil {
+			return fmt.Errorf("listing the folder of exports: %w", err)
+		}
+		visit(name, info)
+	}
+	return nil
 }
 
 var _ Files = (*Folder)(nil)

@@ -48,6 +48,10 @@ func (s *Service) Query(ctx context.Context, client authz.Principal, r QueryRequ
 	if err := checkKeys(r); err != nil {
 		return nil, err
 	}
+	return inItsLayout(ctx, c, r.Cursor, func(c *session) (*Page, error) { return c.queryPage(ctx, r, limit) })
+}
+
+func (c *session) queryPage(ctx context.Context, r QueryRequest, limit int) (*Page, error) {
 	v, err := newView(c.terms, r.Items, r.Filter)
 	if err != nil {
 		return nil, err
@@ -56,7 +60,7 @@ func (s *Service) Query(ctx context.Context, client authz.Principal, r QueryRequ
 		if err := c.terms.askByKey(); err != nil {
 			return nil, err
 		}
-		s.narrowToKeys(v, r.Keys)
+		c.service.narrowToKeys(v, r.Keys)
 	}
 	scan, err := c.scanView(v, r.Cursor, r.Format)
 	if err != nil {

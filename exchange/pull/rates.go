@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"context"
 	"math"
 	"strconv"
 	"sync"
@@ -143,6 +144,43 @@ func (r *rates) page(g *sharing.Grant) *rate.Limiter {
 	}
 	share := r.share(g.RateRows)
 	return r.limiter(r.rows, g.ID, share, max(DefaultLimit, int(savedSeconds*share)))
+}
+
+// pace holds the bytes of a file back to the rate of its rows: each byte stands for the same part of a row, whatever the format
+// and whichever part is fetched. A file that is fetched twice is paid for twice.
+type pace struct {
+	rates   *rates
+	grant   *sharing.Grant
+	limiter *rate.Limiter // Shared with the grant's streams, so that all of them progress alike; nil where nothing is limited.
+	perByte float64       // Rows that a byte stands for.
+	owed    float64       // Rows of bytes that have left, less than one.
+	piece   int           // Most bytes that are written at once.
+}
+
+// pace prepares the sending of a file of so many rows and bytes.
+func (r *rates) pace(g *sharing.Grant, rows, size int64) *pace {
+	p := &pace{rates: r, grant: g, limiter: r.stream(g), piece: chunkBytes}
+	if p.limiter != nil && rows > 0 && size > 0 {
+		p.perByte = float64(rows) / float64(size)
+		p.piece = max(1, int(min(chunkBytes, float64(r.batch(g))/p.perByte)))
+	}
+	return p
+}
+
+// wait returns when so many bytes may leave.
+func (p *pace) wait(ctx context.Context, size int) error {
+	p.owed += float64(size) * p.perByte
+	rows := int(p.owed)
+	p.owed -= float64(rows)
+	for left := rows; left > 0; {
+		n := min(left, p.limiter.Burst())
+		if err := p.limiter.WaitN(ctx, n); err != nil {
+			return err
+		}
+		left -= n
+	}
+	p.rates.pay(p.grant, rows)
+	return nil
 }
 
 // batch is how many rows of a stream make up a tenth of a second, so that pacing is smooth; at most a chunk.

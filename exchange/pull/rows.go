@@ -140,6 +140,9 @@ func (s *scan) cursors(c *session) (next, changes string, err error) {
 // as_of is the time of the first page; changes_cursor is on the last page only, and null when the filter looks at an
 // item that is not filterable in changes. Reading all pages and then the changes converges on the granted rows.
 //
+// A cursor of a layout that was replaced is continued in that layout while it is kept, and the answer has a member "resync": where
+// to read the rows as they are now.
+//
 // The faults are those of sharing.Decide and: Forbidden item_not_granted, filter_not_granted; Invalid filter_invalid,
 // cursor_invalid; Conflict terms_changed; Gone resync_required, cursor_expired; Exhausted rate_limited, quota_exhausted;
 // NotFound not_collected.
@@ -152,6 +155,10 @@ func (s *Service) Rows(ctx context.Context, client authz.Principal, r RowsReques
 	if err != nil {
 		return nil, err
 	}
+	return inItsLayout(ctx, c, r.Cursor, func(c *session) (*Page, error) { return c.rowsPage(ctx, r, limit) })
+}
+
+func (c *session) rowsPage(ctx context.Context, r RowsRequest, limit int) (*Page, error) {
 	scan, err := c.scan(r)
 	if err != nil {
 		return nil, err
@@ -191,7 +198,7 @@ func (c *session) page(ctx context.Context, scan *scan, limit int, mode audit.Mo
 	if err != nil {
 		return nil, err
 	}
-	page.NextCursor, page.ChangesCursor, page.AsOf = next, changes, scan.place.at
+	page.NextCursor, page.ChangesCursor, page.AsOf, page.Resync = next, changes, scan.place.at, c.terms.resyncHint()
 	if scan.csv {
 		page.Format = FormatCSV
 	}
@@ -208,7 +215,23 @@ func (s *scan) closePage(body []byte, next, changes string) []byte {
 		body = append(body, `,"changes_cursor":`...)
 		body = appendTextOrNull(body, changes)
 	}
-	return append(body, '}')
+	return append(s.view.terms.appendResync(body), '}')
+}
+
+// resyncHint is where to start again, for answers from a replaced layout; "" for others.
+func (t *terms) resyncHint() string {
+	if t.layout == 0 {
+		return ""
+	}
+	return t.start()
+}
+
+// appendResync appends the member resync where it says something.
+func (t *terms) appendResync(dst []byte) []byte {
+	if t.layout == 0 {
+		return dst
+	}
+	return appendString(append(dst, `,"resync":`...), []byte(t.start()))
 }
 
 // appendTail appends the members next_cursor and as_of.

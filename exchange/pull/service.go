@@ -126,6 +126,7 @@ type Page struct {
 	NextCursor    string    // "" after the last page of rows; never "" for changes.
 	ChangesCursor string    // On the last page of rows.
 	AsOf          time.Time // Database time of the rows; zero where the answer has none.
+	Resync        string    // Where to read the rows anew, of an answer from a replaced layout; "" elsewhere.
 	More          *bool     // Of changes: whether further ones are there already; nil elsewhere.
 	Limits        Limits
 }

@@ -206,7 +206,7 @@ func (n *node) sync(t testing.TB) {
 func columns() []store.Column {
 	out := make([]store.Column, len(testItems))
 	for i, item := range testItems {
-		out[i] = store.Column{No: i + 1, Letter: item.letter, Geometry: item.format == "geometry", Filterable: item.filterable}
+		out[i] = store.Column{No: i + 1, Letter: item.letter, Geometry: item.format == "geometry", Key: item.key, Filterable: item.filterable}
 	}
 	return out
 }

@@ -89,27 +89,33 @@ func (s *Service) Stream(ctx context.Context, client authz.Principal, r RowsRequ
 	if r.Limit < 0 {
 		return StreamEnd{}, fault.InvalidFields([]fault.Field{{Name: "limit", Code: "out_of_range", Message: "a stream has no or a positive limit"}})
 	}
-	scan, err := c.scan(r)
+	// The first batch is read, and the quota asked, before anything is written, so that their faults can be answered.
+	st, err := inItsLayout(ctx, c, r.Cursor, func(c *session) (*stream, error) { return c.firstBatch(ctx, r) })
 	if err != nil {
 		return StreamEnd{}, err
-	}
-	st := &stream{
-		session: c, scan: scan, sum: sha256.New(), limit: int64(r.Limit),
-		limiter: s.rates.stream(&c.terms.grant), batch: s.rates.batch(&c.terms.grant),
 	}
 	st.guard = &guard{
 		writer: w, clock: s.clock, left: s.follower.LeaseLeft, stopping: s.stopping,
 		recheck: func(ctx context.Context) error { return s.sharing.Recheck(ctx, c.permit) },
 	}
-	// The first batch is read, and the quota asked, before anything is written, so that their faults can be answered.
-	if err := st.read(ctx); err != nil {
-		return StreamEnd{}, err
-	}
 	if err := st.open(ctx); err != nil {
 		return StreamEnd{}, err
 	}
-	w.Begin(st.id, c.limits, st.scan.place.at)
+	w.Begin(st.id, st.limits, st.scan.place.at)
 	return st.run(ctx)
+}
+
+// firstBatch begins a stream and reads its first batch.
+func (c *session) firstBatch(ctx context.Context, r RowsRequest) (*stream, error) {
+	scan, err := c.scan(r)
+	if err != nil {
+		return nil, err
+	}
+	st := &stream{
+		session: c, scan: scan, sum: sha256.New(), limit: int64(r.Limit),
+		limiter: c.service.rates.stream(&c.terms.grant), batch: c.service.rates.batch(&c.terms.grant),
+	}
+	return st, st.read(ctx)
 }
 
 // open makes the record that the stream begins durable.

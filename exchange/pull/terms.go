@@ -42,6 +42,7 @@ type terms struct {
 	callers  filter.Schema     // What the caller's filter may name.
 	convert  map[int]converter // By item number: the granted items and those of the key.
 	ridKey   []byte
+	layout   int // The replaced layout whose columns these are; 0 for the active one.
 }
 
 // compile makes terms of a permit. An error is a defect of the grant: it was checked when it was made.

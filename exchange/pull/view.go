@@ -47,7 +47,7 @@ func newView(t *terms, items []string, raw json.RawMessage) (*view, error) {
 		v.query.Needs = append(v.query.Needs, c.item.No)
 		_, _ = sum.Write(binary.AppendUvarint(nil, uint64(c.item.No))) // A hash never fails to take bytes.
 	}
-	v.query.Resource = t.grant.ResourceID
+	v.query.Resource, v.query.Layout = t.grant.ResourceID, t.layout
 	v.query.Where, v.query.Args = t.rowSQL(1)
 	v.query.Needs = append(v.query.Needs, t.rowNeeds...)
 	v.query.Filters = slices.Clone(t.rowNeeds)

@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// attach makes a filled table the active layout. Cursors of before cannot be continued across it.
+// attach makes a filled table the active layout. Cursors of before cannot be continued across it, only in the layout they are of.
 func (st *Staging) attach(ctx context.Context, tx pgx.Tx, head Head, opt MergeOptions, result *Result) error {
 	if head.Seq != st.head.Seq || head.Layout != st.head.Layout {
 		return ErrStagingLost
@@ -26,8 +26,8 @@ func (st *Staging) attach(ctx context.Context, tx pgx.Tx, head Head, opt MergeOp
 			return err
 		}
 	}
-	if _, err := tx.Exec(ctx, "UPDATE store.layout SET state = 'grace', retired_at = clock_timestamp() WHERE resource = $1 AND state = 'active'", st.job.Resource); err != nil {
-		return fmt.Errorf("retiring the old layout: %w", err)
+	if err := retire(ctx, tx, head); err != nil {
+		return err
 	}
 	if _, err := tx.Exec(ctx, "UPDATE store.layout SET state = 'active' WHERE resource = $1 AND layout = $2", st.job.Resource, st.rows.Number); err != nil {
 		return fmt.Errorf("activating the layout: %w", err)

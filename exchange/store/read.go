@@ -26,6 +26,7 @@ type Query struct {
 	Needs    []int
 	Filters  []int
 	Keys     []string // Canonical keys that Rows keeps to; nil for all. The other reads do not look at it.
+	Layout   int      // A replaced layout that Rows and Changes read in place of the active one; 0 for that. The other reads do not look at it.
 }
 
 // Record is one row read. Key is the canonical key, for cursors and _rid only. Cells are text forms of PostgreSQL, nil
@@ -58,9 +59,15 @@ func (s *Store) inSnapshot(ctx context.Context, d authz.Decision, action authz.A
 	var columns []byte
 	l := Layout{Resource: q.Resource, State: LayoutActive}
 	err = tx.QueryRow(ctx, `
-		SELECT h.resource, h.seq, h.min_seq, h.layout, h.incarnation, h.changed_at, h.filterable_from, clock_timestamp(), l.table_name, l.columns
-		FROM store.store_head h JOIN store.layout l ON l.resource = h.resource AND l.layout = h.layout WHERE h.resource = $1`, q.Resource).
+		SELECT h.resource, coalesce(l.end_seq, h.seq), coalesce(l.min_seq, h.min_seq), l.layout, h.incarnation, h.changed_at, coalesce(l.filterable_from, h.filterable_from),
+			clock_timestamp(), l.table_name, l.columns
+		FROM store.store_head h JOIN store.layout l ON l.resource = h.resource AND CASE WHEN $2 = 0 THEN l.layout = h.layout
+			ELSE l.layout = $2 AND l.state = 'grace' AND l.end_seq IS NOT NULL END
+		WHERE h.resource = $1`, q.Resource, q.Layout).
 		Scan(&snap.Head.Resource, &snap.Head.Seq, &snap.Head.MinSeq, &snap.Head.Layout, &snap.Head.Incarnation, &snap.Head.ChangedAt, &snap.Head.FilterableFrom, &snap.At, &l.Table, &columns)
+	if db.NoRows(err) && q.Layout != 0 {
+		return Snapshot{}, layoutGone()
+	}
 	if db.NoRows(err) {
 		return Snapshot{}, notCollected()
 	}
@@ -75,6 +82,9 @@ func (s *Store) inSnapshot(ctx context.Context, d authz.Decision, action authz.A
 		return Snapshot{}, err
 	}
 	if err := read(tx, snap.Head, l); err != nil {
+		if q.Layout != 0 && tableGone(err) {
+			err = layoutGone()
+		}
 		return Snapshot{}, err
 	}
 	return snap, nil
@@ -85,6 +95,9 @@ func (s *Store) inSnapshot(ctx context.Context, d authz.Decision, action authz.A
 //
 // Head and rows come by one statement, which has one snapshot, as in Lookup: a page costs one round trip.
 func (s *Store) Rows(ctx context.Context, d authz.Decision, q Query, after string, limit int, visit func(Record) error) (Snapshot, error) {
+	if q.Layout != 0 {
+		return s.retiredRows(ctx, d, q, after, limit, visit)
+	}
 	var snap Snapshot
 	err := s.inLayout(ctx, d, authz.DataPull, q, func(l Layout) (err error) {
 		snap, err = s.page(ctx, l, q, after, limit, visit)

@@ -66,6 +66,7 @@ type Config struct {
 	ProxyHeader  ProxyHeader
 	ExportsDir   string // "" for exports in the data folder
 	ExportKeep   time.Duration
+	ExportSpace  int64          // bytes
 	TimeZone     *time.Location // never nil
 	Retain       retain.Days    // how long things are kept
 

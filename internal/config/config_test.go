@@ -102,6 +102,7 @@ SHUQIAO_SOURCE_NETWORKS=default  # default
 SHUQIAO_NOTICE_NETWORKS=default  # default
 SHUQIAO_EXPORTS_DIR=  # default
 SHUQIAO_EXPORT_KEEP=168h  # default
+SHUQIAO_EXPORT_SPACE=50GiB  # default
 SHUQIAO_TIME_ZONE=Asia/Shanghai  # default
 SHUQIAO_TLS_CERT=  # default
 SHUQIAO_TLS_KEY=  # default
@@ -198,6 +199,7 @@ func TestChecks(t *testing.T) {
 		"workers":                {[]string{"1", "64"}, []string{"", "0", "65", "1.5", "-1"}},
 		"body-limit":             {[]string{"4096", "4KiB", "64MiB", "65536KiB"}, []string{"", "4095", "65MiB", "1MB", "KiB", "-4KiB", "9223372036854775807MiB", "1.5MiB"}},
 		"exports-dir":            {[]string{"", "/srv/导出"}, []string{"a\x00b"}},
+		"export-space":           {[]string{"1MiB", "50GiB", "65536GiB"}, []string{"", "1023KiB", "65537GiB", "50GB", "-1GiB", "GiB"}},
 		"export-keep":            {[]string{"1h", "168h", "720h"}, []string{"", "59m", "721h", "7d", "-1h"}},
 		"source-networks":        {[]string{"", "default", "default,unix,127.0.0.1", "10.0.0.0/8, db.example.gov.cn", "fd00::/8"}, []string{"10.0.0.1/8", "a b", "http://h", "default,,unix", "10.0.0.0/33"}},
 		"notice-networks":        {[]string{"default"}, []string{"*"}},

@@ -119,6 +119,11 @@ func Options() []Option {
 			DocZH: "导出文件可下载的时长：1h 至 720h。",
 		}, durationBetween(time.Hour, 30*24*time.Hour), func(c *Config, v time.Duration) { c.ExportKeep = v }),
 		define(Option{
+			Key: "export-space", Env: "SHUQIAO_EXPORT_SPACE", Default: "50GiB",
+			Doc:   "How much the files of all exports may take, in bytes, KiB, MiB or GiB: 1MiB to 65536GiB. Orders beyond it are refused. The same on all nodes.",
+			DocZH: "全部导出文件可占用的空间，单位为字节、KiB、MiB 或 GiB：1MiB 至 65536GiB。超出时不再受理新的导出。各节点须一致。",
+		}, bytesBetween(1<<20, 65536<<30), func(c *Config, v int64) { c.ExportSpace = v }),
+		define(Option{
 			Key: "time-zone", Env: "SHUQIAO_TIME_ZONE", Default: "Asia/Shanghai",
 			Doc:   "IANA time zone of schedules, working days and shown times.",
 			DocZH: "调度、工作日与界面显示所用的 IANA 时区。",
@@ -276,6 +281,8 @@ func bytesBetween(least, most int64) func(string) (int64, error) {
 			digits, unit = rest, 1<<10
 		} else if rest, ok := strings.CutSuffix(s, "MiB"); ok {
 			digits, unit = rest, 1<<20
+		} else if rest, ok := strings.CutSuffix(s, "GiB"); ok {
+			digits, unit = rest, 1<<30
 		}
 		n, err := strconv.ParseInt(digits, 10, 64)
 		if err != nil || n < 0 || n > most/unit || n*unit < least {

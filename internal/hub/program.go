@@ -262,7 +262,7 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 		return environment("exports_folder", err)
 	}
 	p.Exports = pull.NewExports(pull.ExportOptions{
-		Pull: p.Pull, DB: p.DB, Files: p.exportFiles, NodeID: p.node.ID(), Keep: cfg.ExportKeep, Silence: cfg.NodeTakeover, Log: p.log,
+		Pull: p.Pull, DB: p.DB, Files: p.exportFiles, NodeID: p.node.ID(), Keep: cfg.ExportKeep, Space: cfg.ExportSpace, Silence: cfg.NodeTakeover, Log: p.log,
 	})
 	p.scheduler = exchange.NewScheduler(p.DB, p.log)
 	p.worker = exchange.NewWorker(exchange.WorkerOptions{

@@ -304,6 +304,9 @@ func (c *Copier) applyGroup(ctx context.Context, s, next *State, moved func(clie
 		if err != nil {
 			return 0, false, startOver(err)
 		}
+		if page.Resync != "" {
+			return 0, false, fmt.Errorf("%w: the hub has these rows in another shape", errStartOver)
+		}
 		upserts, deletes, err := shape.changes(page.Changes)
 		if err != nil {
 			return 0, false, err

@@ -63,7 +63,7 @@ func (c *Copier) Verify(ctx context.Context) (Comparison, error) {
 		if err = startOver(err); err != nil && !errors.Is(err, errStartOver) {
 			return Comparison{}, err
 		}
-		if err == nil && len(changes.Changes) == 0 {
+		if err == nil && len(changes.Changes) == 0 && changes.Resync == "" {
 			return Comparison{
 				Resource: s.Resource, Grant: s.Grant, AsOf: changes.AsOf, Rows: own.Rows, Hash: own.String(),
 				HubRows: fresh.Rows, HubHash: fresh.String(), Equal: own == fresh,

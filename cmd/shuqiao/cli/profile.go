@@ -55,14 +55,22 @@ func loadProfile(t *Terminal, name string) (profile, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		return profile{}, nil
 	}
-	var p profile
-	if err == nil {
-		err = json.Unmarshal(raw, &p)
-	}
 	if err != nil {
-		return profile{}, fault.New(fault.Invalid, "profile", "the profile cannot be read; sign in again with shuqiao login").Wrap(err)
+		return profile{}, profileUnreadable(err)
+	}
+	return readProfile(raw)
+}
+
+// readProfile reads the text of a profile.
+func readProfile(raw []byte) (p profile, err error) {
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return profile{}, profileUnreadable(err)
 	}
 	return p, nil
+}
+
+func profileUnreadable(err error) error {
+	return fault.New(fault.Invalid, "profile", "the profile cannot be read; sign in again with shuqiao login").Wrap(err)
 }
 
 // saveProfile writes a profile that only its owner can read.

@@ -33,14 +33,28 @@ type place struct {
 	Format   string `help:"In a folder: ndjson, or csv for rows.csv beside it." enum:"ndjson,csv" default:"ndjson"`
 }
 
-// calling is how the hub is asked.
+// calling is how the hub is asked for a copy.
 type calling struct {
+	keyed
+	PageRows int `name:"page-rows" help:"Rows per call, at most 5000." default:"5000"`
+}
+
+// keyed is how the hub is asked on behalf of a consuming system.
+type keyed struct {
 	Connection
 	Grant      string `help:"The grant, where the client has several on the resource." placeholder:"ID"`
 	Purpose    string `help:"The purpose code of the grant." placeholder:"CODE"`
 	CaseNumber string `name:"case-number" help:"The case that the rows are read for, where the grant demands it." placeholder:"TEXT"`
 	KeyFile    string `name:"key-file" help:"File with the client's key, <key id>.<secret>, readable by its owner only; default SHUQIAO_KEY_FILE." type:"path" placeholder:"FILE"`
-	PageRows   int    `name:"page-rows" help:"Rows per call, at most 5000." default:"5000"`
+}
+
+// hub returns a client of the hub that signs its calls with the consuming system's key.
+func (k keyed) hub(t *Terminal) (*client.Client, error) {
+	key, err := readSecret(first(k.KeyFile, t.env("SHUQIAO_KEY_FILE")), "the client's key", "--key-file")
+	if err != nil {
+		return nil, err
+	}
+	return k.client(t, "", key)
 }
 
 func (p place) options(t *Terminal) (replica.Options, error) {
@@ -61,11 +75,7 @@ func (c calling) open(t *Terminal, p place) (*replica.Copier, error) {
 	if opt.Pull.Resource == "" {
 		return nil, fault.New(fault.Invalid, "usage", "name the resource with --resource")
 	}
-	key, err := readSecret(first(c.KeyFile, t.env("SHUQIAO_KEY_FILE")), "the client's key", "--key-file")
-	if err != nil {
-		return nil, err
-	}
-	if opt.Client, err = c.client(t, "", key); err != nil {
+	if opt.Client, err = c.hub(t); err != nil {
 		return nil, err
 	}
 	opt.Pull.Grant, opt.Pull.Purpose, opt.Pull.CaseNumber, opt.PageRows = c.Grant, c.Purpose, c.CaseNumber, c.PageRows
