@@ -54,6 +54,8 @@ type checker struct {
 	facts    Facts
 	blocks   []fault.Field
 	warnings []fault.Field
+	needed   int // Statements that are demanded, and how many of them are there. What single items state is not counted.
+	filled   int
 }
 
 func (c *checker) block(name, code, message string, args ...any) {
@@ -66,17 +68,36 @@ func (c *checker) warn(name, code, message string, args ...any) {
 
 // required blocks when a text is blank.
 func (c *checker) required(name, value, message string) bool {
-	if strings.TrimSpace(value) == "" {
+	there := strings.TrimSpace(value) != ""
+	if !there {
 		c.block(name, "required", "%s", message)
-		return false
 	}
-	return true
+	if !strings.HasPrefix(name, "items[") {
+		c.demand(there)
+	}
+	return there
+}
+
+// demand counts statements that the catalogue demands.
+func (c *checker) demand(there ...bool) {
+	for _, is := range there {
+		c.needed++
+		if is {
+			c.filled++
+		}
+	}
 }
 
 // Check applies all rules of domain tables 2.2 and 2.4 and checks 2.6 to what is about to be submitted. Every missing or
 // contradictory field is named at once: blocks refuse the submission, warnings are shown to the reviewer. Field names
 // are JSON paths such as "items[2].mask_rule"; messages never repeat values.
 func Check(m Metadata, facts Facts) (blocks, warnings []fault.Field) {
+	c := checked(m, facts)
+	return c.blocks, c.warnings
+}
+
+// checked applies every rule.
+func checked(m Metadata, facts Facts) *checker {
 	c := &checker{m: m, facts: facts}
 	c.storable()
 	c.identity()
@@ -89,7 +110,7 @@ func Check(m Metadata, facts Facts) (blocks, warnings []fault.Field) {
 	c.items()
 	c.words()
 	c.similarity()
-	return c.blocks, c.warnings
+	return c
 }
 
 // checkDraft applies only the rules without which a draft cannot be kept: it may be incomplete, but not of another shape,
@@ -226,6 +247,7 @@ func (c *checker) format() {
 		c.block("format_category", "not_choice", "state a format category from 1 to 7")
 		return
 	}
+	c.demand(len(m.Formats) > 0)
 	if len(m.Formats) == 0 {
 		c.block("formats", "required", "state at least one format (Art 13)")
 	}
@@ -281,8 +303,8 @@ func (c *checker) terms() {
 	if m.UpdateCycle == Realtime && !slices.Contains(m.ShareMethods, ByAPI) {
 		c.warn("update_cycle", "realtime_without_api", "realtime data are usually shared by api")
 	}
-	if m.Open && strings.TrimSpace(m.OpenCondition) == "" {
-		c.block("open_condition", "required", "state under which condition the data are open to the public")
+	if m.Open {
+		c.required("open_condition", m.OpenCondition, "state under which condition the data are open to the public")
 	}
 	if !m.Open && strings.TrimSpace(m.OpenCondition) != "" {
 		c.block("open_condition", "contradicts", "there is a condition for opening data that are not open")
@@ -296,6 +318,7 @@ func (c *checker) statements() {
 	c.assessment("secrecy_assessment", m.SecrecyAssess, "record the assessment of secrecy risks (Art 13)")
 	c.assessment("pi_assessment", m.PIAssess, "record the assessment of the impact on personal information (Art 13)")
 	if m.HeadSignoff == nil {
+		c.demand(false, false, false)
 		c.block("head_signoff", "required", "record the consent of the head of the department (Art 13)")
 		return
 	}
@@ -306,12 +329,14 @@ func (c *checker) statements() {
 
 func (c *checker) assessment(name string, a *Assessment, message string) {
 	if a == nil {
+		c.demand(false, false, false, false)
 		c.block(name, "required", "%s", message)
 		return
 	}
 	c.required(name+".title", a.Title, "give the title of the assessment")
 	c.date(name+".date", a.Date)
 	c.required(name+".conclusion", a.Conclusion, "give the conclusion of the assessment")
+	c.demand(isSHA256(a.SHA256))
 	if !isSHA256(a.SHA256) {
 		c.block(name+".sha256", "bad_form", "give the SHA-256 digest of the document as 64 hexadecimal digits")
 	}

@@ -72,6 +72,7 @@ func (c *checker) itemShapes() {
 
 // items checks the items of a complete entry.
 func (c *checker) items() {
+	c.demand(len(c.m.Items) > 0)
 	if len(c.m.Items) == 0 {
 		c.block("items", "required", "list at least one item (Art 13)")
 		return

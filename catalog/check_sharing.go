@@ -32,6 +32,7 @@ var baseClasses = map[string]string{
 // classes checks the classifications: well-formed, exactly one primary.
 func (c *checker) classes() {
 	m := c.m
+	c.demand(len(m.Classifications) > 0)
 	if len(m.Classifications) == 0 {
 		c.block("classifications", "required", "classify the entry (class, category, sub-category, detail)")
 		return
@@ -87,6 +88,9 @@ func (c *checker) sharing() {
 		c.required("share_scope", m.ShareScope, "state the scope of sharing (Art 14)")
 		c.required("share_purpose", m.SharePurpose, "state for which purposes the data may be used (Art 14)")
 	}
+	if m.DeclaredShare != Withheld {
+		c.demand(len(m.ShareMethods) > 0)
+	}
 	if m.DeclaredShare != Withheld && len(m.ShareMethods) == 0 {
 		c.block("share_methods", "required", "state at least one sharing method (Art 13)")
 	}
@@ -118,6 +122,7 @@ func (c *checker) withholding() {
 	}
 	c.required("withhold_reason", m.WithholdReason, "state why data are withheld (Art 15)")
 	if b := m.WithholdBasis; b == nil {
+		c.demand(false, false)
 		c.block("withhold_basis", "required", "name the law, administrative regulation or State Council decision that forbids sharing (Art 15)")
 	} else {
 		if !slices.Contains(withholdRanks, b.Rank) {
@@ -127,6 +132,7 @@ func (c *checker) withholding() {
 		c.required("withhold_basis.article", b.Article, "give the article that expressly forbids sharing")
 	}
 	if r := m.WithholdRuling; r == nil {
+		c.demand(false, false, false)
 		c.block("withhold_decision", "required", "record the government's decision that the data are withheld")
 	} else {
 		c.required("withhold_decision.body", r.Body, "name the government that decided")

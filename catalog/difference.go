@@ -1,126 +1,72 @@
 package catalog
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"maps"
-	"slices"
+	"reflect"
+	"strings"
 )
 
-// Difference is what changed from one version of a resource to another.
+// Difference is one thing that two versions of an entry state differently.
 type Difference struct {
-	Fields []FieldChange // Of the metadata, items aside, sorted by name.
-	Items  []ItemChange  // In the order of the later version, removed items last.
+	Field  string // JSON name of the field, such as "summary" or "withhold_basis.title"; of an item's field, such as "grade".
+	Before any    // The value, of the type that Metadata or Item has; the zero value where nothing was stated.
+	After  any
 }
 
-// Empty reports whether nothing changed.
-func (d Difference) Empty() bool { return len(d.Fields) == 0 && len(d.Items) == 0 }
-
-// FieldChange is one field of an entry or item. Before and After are as in JSON; null where the field was not there.
-type FieldChange struct {
-	Name   string // The JSON name.
-	Before json.RawMessage
-	After  json.RawMessage
+// ItemDifference is one item that was added, removed, changed or moved. Items are the same when their identifiers are.
+type ItemDifference struct {
+	Before, After *Item // nil where the item was not there.
+	Changes       []Difference
 }
 
-// ItemChange is one item that was added, removed or changed. Items are the same where their identifiers are.
-type ItemChange struct {
-	Kind       ChangeKind
-	Identifier string
-	Name       string        // The later one.
-	Fields     []FieldChange // Of a changed item, sorted by name.
-}
-
-// ChangeKind is what became of an item.
-type ChangeKind string
-
-// The kinds of changes.
-const (
-	ItemAdded   ChangeKind = "added"
-	ItemRemoved ChangeKind = "removed"
-	ItemChanged ChangeKind = "changed"
-)
-
-// ChangeKinds returns every kind once, for tables that must be complete.
-func ChangeKinds() []ChangeKind { return []ChangeKind{ItemAdded, ItemRemoved, ItemChanged} }
-
-// hubNames are fields that the hub gives and that say nothing to people about what changed.
-var hubNames = []string{"id", "no", "items"}
-
-// Compare says what a department changed from one version to a later one: each field of the metadata by itself, and each item. The
-// derived sharing type and grade are among the fields.
-func Compare(before, after Version) (Difference, error) {
-	type stated struct {
-		Metadata
-		ShareType ShareType `json:"share_type"`
-		Grade     Grade     `json:"grade"`
-	}
-	var d Difference
-	var err error
-	if d.Fields, err = changes(stated{before.Metadata, before.ShareType, before.Grade}, stated{after.Metadata, after.ShareType, after.Grade}); err != nil {
-		return Difference{}, err
-	}
-	for _, item := range after.Items {
-		old, ok := before.Item(item.Identifier)
-		if !ok {
-			d.Items = append(d.Items, ItemChange{Kind: ItemAdded, Identifier: item.Identifier, Name: item.Name})
+// Compare lists what two versions state differently: the fields of the entry in their order, then the items in the order of
+// after, with those that are gone at the end. Numbers and ids of items, which the hub gives, are not compared.
+func Compare(before, after Metadata) (fields []Difference, items []ItemDifference) {
+	fields = compareStructs("", reflect.ValueOf(before), reflect.ValueOf(after), map[string]bool{"items": true})
+	given := map[string]bool{"no": true, "id": true}
+	for _, a := range after.Items {
+		b, known := before.Item(a.Identifier)
+		if !known {
+			items = append(items, ItemDifference{After: &a})
 			continue
 		}
-		fields, err := changes(old, item)
-		if err != nil {
-			return Difference{}, err
-		}
-		if len(fields) > 0 {
-			d.Items = append(d.Items, ItemChange{Kind: ItemChanged, Identifier: item.Identifier, Name: item.Name, Fields: fields})
+		if changes := compareStructs("", reflect.ValueOf(b), reflect.ValueOf(a), given); len(changes) > 0 {
+			items = append(items, ItemDifference{Before: &b, After: &a, Changes: changes})
 		}
 	}
-	for _, item := range before.Items {
-		if _, ok := after.Item(item.Identifier); !ok {
-			d.Items = append(d.Items, ItemChange{Kind: ItemRemoved, Identifier: item.Identifier, Name: item.Name})
+	for _, b := range before.Items {
+		if _, still := after.Item(b.Identifier); !still {
+			items = append(items, ItemDifference{Before: &b})
 		}
 	}
-	return d, nil
+	return fields, items
 }
 
-// changes compares two values of one type field by field, as JSON has them. A list that is missing equals an empty one.
-func changes(before, after any) ([]FieldChange, error) {
-	old, err := fields(before)
-	if err != nil {
-		return nil, err
-	}
-	now, err := fields(after)
-	if err != nil {
-		return nil, err
-	}
-	names := maps.Clone(old)
-	maps.Copy(names, now)
-	var out []FieldChange
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if slices.Contains(hubNames, name) || bytes.Equal(present(old[name]), present(now[name])) {
+// compareStructs walks two structs of one type by their JSON names. A nil pointer states the zero value in every field.
+func compareStructs(prefix string, before, after reflect.Value, skip map[string]bool) []Difference {
+	var out []Difference
+	for i := range before.NumField() {
+		name, _, _ := strings.Cut(before.Type().Field(i).Tag.Get("json"), ",")
+		if skip[name] {
 			continue
 		}
-		out = append(out, FieldChange{Name: name, Before: present(old[name]), After: present(now[name])})
+		b, a := before.Field(i), after.Field(i)
+		if b.Kind() == reflect.Pointer {
+			out = append(out, compareStructs(prefix+name+".", pointedTo(b), pointedTo(a), nil)...)
+			continue
+		}
+		if b.Kind() == reflect.Slice && b.Len() == 0 && a.Len() == 0 {
+			continue // Nil or empty: nothing is stated.
+		}
+		if !reflect.DeepEqual(b.Interface(), a.Interface()) {
+			out = append(out, Difference{Field: prefix + name, Before: b.Interface(), After: a.Interface()})
+		}
 	}
-	return out, nil
+	return out
 }
 
-func fields(v any) (out map[string]json.RawMessage, err error) {
-	raw, err := json.Marshal(v)
-	if err == nil {
-		err = json.Unmarshal(raw, &out)
+func pointedTo(v reflect.Value) reflect.Value {
+	if v.IsNil() {
+		return reflect.Zero(v.Type().Elem())
 	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the fields of %T: %w", v, err)
-	}
-	return out, nil
-}
-
-// present is a value, or null for what says nothing: no text, no list.
-func present(raw json.RawMessage) json.RawMessage {
-	switch string(raw) {
-	case "", `""`, "[]":
-		return json.RawMessage("null")
-	}
-	return raw
+	return v.Elem()
 }

@@ -79,26 +79,8 @@ func (s *Service) History(ctx context.Context, p authz.Principal, id uuid.UUID) 
 
 // Review returns what a reviewer is shown beside a version: what blocks it now and what to look at.
 func (s *Service) Review(ctx context.Context, p authz.Principal, id uuid.UUID) (blocks, warnings []fault.Field, err error) {
-	r, err := s.known(ctx, p, id)
-	if err != nil {
-		return nil, nil, err
-	}
-	if _, err := s.enforcer.Check(ctx, p, authz.ResourceReadDraft, resourceTarget(r)); err != nil {
-		return nil, nil, err
-	}
-	err = s.db.InTx(ctx, func(tx *db.Tx) error {
-		v, err := loadVersion(ctx, tx, id, r.Newest)
-		if err != nil {
-			return err
-		}
-		facts, err := s.facts(ctx, tx, r, v)
-		if err != nil {
-			return err
-		}
-		blocks, warnings = Check(v.Metadata, facts)
-		return nil
-	})
-	return blocks, warnings, err
+	f, err := s.Findings(ctx, p, id)
+	return f.Blocks, f.Warnings, err
 }
 
 // readable returns an entry that p may read, without its version.

@@ -114,6 +114,8 @@ func (c *console) routes() {
 	c.accountRoutes(m)
 	c.directoryRoutes(m)
 	c.deskRoutes(m)
+	c.compileRoutes(m)
+	c.registerRoutes(m)
 	c.requestRoutes(m)
 	c.grantRoutes(m)
 	c.exchangeRoutes(m)

@@ -215,7 +215,7 @@ func testWiderConditions(t *testing.T, h *hub) {
 		{"no quota", `name="quota" inputmode="numeric" value=""`, "不能超出申请", termsForm("quota", "")},
 		{"a word for a number", `name="rate_rows" inputmode="numeric" value="many"`, "请填整数", termsForm("rate_rows", "many")},
 		{"a longer period", `name="valid_until" value="2028-01-01"`, "不能超出申请", termsForm("valid_until", "2028-01-01")},
-		{"no item", `id="decide-items"`, "请填写", termsForm("-items", "sex_code", "-items", "name", "-items", "citizen_id")},
+		{"no item", `id="decide-items"`, "至少要有一个信息项", termsForm("-items", "sex_code", "-items", "name", "-items", "citizen_id")},
 		{"a mask that does not fit", `name="mask-sex_code"`, "此脱敏方式不适用于该项", termsForm("mask-sex_code", "date_year")},
 		{"a condition on a masked item", `value="typed condition"`, "此项不能用于这种条件", termsForm("row_item", "name", "row_op", "eq", "row_value", "typed condition")},
 	} {

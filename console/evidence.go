@@ -199,7 +199,7 @@ func (v *visit) auditFilter(page *auditPage) (f audit.Filter, found bool, err er
 		return f, true, nil
 	}
 	for _, a := range actors {
-		page.Which = append(page.Which, option{v.actorAddress(a), a.Name + also(a)})
+		page.Which = append(page.Which, option{Value: v.actorAddress(a), Text: a.Name + also(a)})
 	}
 	return f, false, nil
 }

@@ -126,10 +126,12 @@ var tones = map[string]string{
 	"usage_state.opened": "blue", "usage_state.done": "green", "usage_state.interrupted": "orange",
 	"node_state.alive": "green", "node_state.silent": "red",
 	"timeliness.on_time": "green", "timeliness.late": "orange",
-	"version_change.added": "green", "version_change.removed": "red", "version_change.changed": "blue",
 	"probe_state.ok": "green", "probe_state.failed": "red",
 	"mount_state.active": "green", "mount_state.submitted": "yellow", "mount_state.checking": "blue", "mount_state.rejected": "orange",
 	"mount_state.suspended": "orange",
+	"item_change.added":     "green", "item_change.removed": "red", "item_change.changed": "blue",
+	"base_state.bound": "green", "base_state.registered": "blue", "base_state.open": "yellow",
+	"system_state.live": "green", "system_state.zombie": "orange", "system_state.single_office": "azure",
 }
 
 func tone(group, code string) string {

@@ -33,6 +33,9 @@ func menu() []menuEntry {
 	return []menuEntry{
 		{group: "catalogue", name: "home", path: "/home", icon: "home"},
 		{group: "catalogue", name: "directory", path: "/resources", icon: "database"},
+		{group: "catalogue", name: "compile", path: "/compile", icon: "file-plus", actions: []authz.Action{authz.ResourceCompile, authz.ResourceApprove, authz.ResourcePublish}},
+		{group: "catalogue", name: "base_databases", path: "/base-databases", icon: "layout-grid", actions: []authz.Action{authz.BaseDatabaseRead}},
+		{group: "catalogue", name: "systems", path: "/systems", icon: "server", actions: []authz.Action{authz.SystemWrite, authz.ResourcePublish}},
 		{group: "sharing", name: "todo", path: "/todo", icon: "checks", actions: []authz.Action{authz.RequestRead}, count: (*visit).waiting},
 		{group: "sharing", name: "inbox", path: "/inbox", icon: "inbox", actions: []authz.Action{authz.RequestRead}, count: (*visit).unread},
 		{group: "sharing", name: "cart", path: "/cart", icon: "shopping-cart", actions: []authz.Action{authz.RequestCreate}, count: (*visit).laidAside},

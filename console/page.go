@@ -88,7 +88,10 @@ func notFound() error { return fault.New(fault.NotFound, "not_found", "there is 
 
 // page turns a page function into a handler: it finds out who reads, draws the error page for what the function returns,
 // and sends readers without a session to sign in.
-func (c *console) page(show func(*visit) error) http.Handler {
+func (c *console) page(show func(*visit) error) http.Handler { return c.pageUpTo(maxForm, show) }
+
+// pageUpTo is page for forms that may send more.
+func (c *console) pageUpTo(most int64, show func(*visit) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, err := c.authenticate(r)
 		if fault.Is(err, fault.Unauthenticated) {
@@ -101,7 +104,7 @@ func (c *console) page(show func(*visit) error) http.Handler {
 			return
 		}
 		if err == nil {
-			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+			r.Body = http.MaxBytesReader(w, r.Body, most)
 			err = show(v)
 		}
 		if err == nil || r.Context().Err() != nil {
@@ -265,10 +268,7 @@ func (l look) problem(err error) *problem {
 		if p.fields[field.Name] != "" {
 			continue
 		}
-		p.fields[field.Name] = field.Message
-		if key := "wrong." + field.Code; l.has(key) {
-			p.fields[field.Name] = l.say(key)
-		}
+		p.fields[field.Name] = l.finding(field)
 	}
 	return p
 }

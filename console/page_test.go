@@ -39,6 +39,12 @@ func TestConsole(t *testing.T) {
 	t.Run("an entry shows each person the tabs that are theirs", func(t *testing.T) { testTabs(t, h) })
 	t.Run("ready programs are for who has a grant", func(t *testing.T) { testPrograms(t, h) })
 	t.Run("versions are compared", func(t *testing.T) { testVersions(t, h) })
+	t.Run("every field of an entry goes through its form", func(t *testing.T) { testDraftRoundTrip(t, h) })
+	t.Run("from template to publication and a returned version", func(t *testing.T) { testCompileStory(t, h) })
+	t.Run("two people edit one draft", func(t *testing.T) { testTwoEditors(t, h) })
+	t.Run("each role has its part in compiling", func(t *testing.T) { testCompileRoles(t, h) })
+	t.Run("offline, revoked, consent", func(t *testing.T) { testEntryEnds(t, h) })
+	t.Run("base databases and systems", func(t *testing.T) { testRegisters(t, h) })
 	t.Run("what is shown works, for each person", func(t *testing.T) { testLinks(t, h) })
 	t.Run("alarms of others stay theirs", func(t *testing.T) { testForeignAlarms(t, h) })
 	t.Run("what a person may not do answers 403", func(t *testing.T) { testForbidden(t, h) })
@@ -169,14 +175,14 @@ func testLanguage(t *testing.T, h *hub) {
 		t.Error("English was not taken, or the reader was led away")
 	}
 	// The language is the person's: another browser speaks it from the sign-in on, and a browser nobody signed in with does not.
-	again := h.as(t, "social_operator")
+	again := h.signedIn(t, "social_operator")
 	if _, page := again.get(path); !strings.Contains(page, `<html lang="en">`) {
 		t.Error("another browser does not speak the person's language")
 	}
 	if again.post("/ui/sign-out"); again.cookie("sq_language") != "en" {
 		t.Error("signing out forgets the language of the sign-in page")
 	}
-	if _, page := h.as(t, "social_admin").get(path); !strings.Contains(page, `<html lang="zh-CN">`) {
+	if _, page := h.signedIn(t, "social_admin").get(path); !strings.Contains(page, `<html lang="zh-CN">`) {
 		t.Error("somebody else's language changed, too")
 	}
 	if _, page = b.post("/ui/language", "language", "zh-CN", "back", path); !strings.Contains(page, `<html lang="zh-CN">`) {

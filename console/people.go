@@ -29,9 +29,6 @@ type peoplePage struct {
 	Narrowed                              bool
 }
 
-// option is one entry of a select.
-type option struct{ Value, Name string }
-
 // personRow is an account in a list. Standing is its state, or what says more.
 type personRow struct {
 	identity.User
@@ -150,7 +147,7 @@ func (n *names) departmentChoices() ([]option, error) {
 	out := make([]option, len(list))
 	for i, d := range list {
 		n.departments[d.ID] = n.v.departmentName(d)
-		out[i] = option{d.ID.String(), n.v.departmentName(d)}
+		out[i] = option{Value: d.ID.String(), Text: n.v.departmentName(d)}
 	}
 	return out, nil
 }

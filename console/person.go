@@ -104,7 +104,7 @@ func (v *visit) personOthers(page *personPage) error {
 	for _, u := range people {
 		called[u.ID] = u.DisplayName
 		if u.ID != id && u.State == identity.Active {
-			page.Colleagues = append(page.Colleagues, option{u.ID.String(), u.DisplayName})
+			page.Colleagues = append(page.Colleagues, option{Value: u.ID.String(), Text: u.DisplayName})
 		}
 	}
 	absences, err := v.Identity.Deputies(ctx, v.principal, id)

@@ -325,4 +325,7 @@ func testVersions(t *testing.T, h *hub) {
 	if _, page := h.as(t, "social_operator").get(path); strings.Contains(page, "新的要求") || strings.Contains(page, "版本差异") {
 		t.Error("the consumer sees what is not published")
 	}
+	if err := h.catalog.DiscardDraft(h.ctx, operator, h.things.ID, 0); err != nil {
+		t.Error(err)
+	}
 }

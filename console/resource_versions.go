@@ -1,11 +1,7 @@
 package console
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/shuqiao/shuqiao/catalog"
 )
@@ -15,20 +11,8 @@ type versionsTab struct {
 	Versions []catalog.Version
 	From, To int
 	Compared bool
-	Fields   []fieldChange
-	Items    []itemChange
-}
-
-// fieldChange is one field as people read it.
-type fieldChange struct {
-	Name, Key     string
-	Before, After string
-}
-
-type itemChange struct {
-	Kind             catalog.ChangeKind
-	Name, Identifier string
-	Fields           []fieldChange
+	Fields   []shownDifference
+	Items    []shownItem
 }
 
 // fillVersions compares the two versions that the address names, else the newest with the one before it.
@@ -59,77 +43,17 @@ func (v *visit) fillVersions(page *resourcePage) error {
 	if err != nil {
 		return err
 	}
-	d, err := catalog.Compare(before.Version, after.Version)
+	words, err := v.entryWords(after)
 	if err != nil {
 		return err
 	}
 	t.Compared = true
-	t.Fields = v.fieldChanges("version_field.", d.Fields)
-	for _, i := range d.Items {
-		t.Items = append(t.Items, itemChange{Kind: i.Kind, Name: i.Name, Identifier: i.Identifier, Fields: v.fieldChanges("version_item.", i.Fields)})
+	fields, items := catalog.Compare(before.Version.Metadata, after.Version.Metadata)
+	for _, d := range fields {
+		t.Fields = append(t.Fields, shownDifference{v.fieldLabel(d.Field, nil), words.value(d.Field, d.Before), words.value(d.Field, d.After)})
+	}
+	for _, i := range items {
+		t.Items = append(t.Items, words.item(i))
 	}
 	return nil
-}
-
-func (v *visit) fieldChanges(group string, all []catalog.FieldChange) []fieldChange {
-	out := make([]fieldChange, len(all))
-	for i, f := range all {
-		name := f.Name
-		if v.has(group + f.Name) {
-			name = v.say(group + f.Name)
-		}
-		out[i] = fieldChange{Name: name, Key: f.Name, Before: v.fieldValue(f.Name, f.Before), After: v.fieldValue(f.Name, f.After)}
-	}
-	return out
-}
-
-// fieldWords are the fields whose values are codes, and the group of their words.
-var fieldWords = map[string]string{
-	"share_type": "share_type", "declared_share_type": "share_type", "share_methods": "share_method", "grade": "grade", "update_cycle": "update_cycle",
-	"data_type": "data_type", "mask_rule": "mask", "level": "level",
-}
-
-// fieldValue writes a value of an entry or item as people read it, "" for none.
-func (v *visit) fieldValue(name string, raw json.RawMessage) string {
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	var value any
-	if err := decoder.Decode(&value); err != nil {
-		return string(raw)
-	}
-	return v.written(name, value)
-}
-
-func (v *visit) written(name string, value any) string {
-	switch value := value.(type) {
-	case nil:
-		return ""
-	case bool:
-		return v.word("yes", value)
-	case string:
-		if group, ok := fieldWords[name]; ok {
-			return v.word(group, value)
-		}
-		return value
-	case []any:
-		parts := make([]string, len(value))
-		for i, part := range value {
-			parts[i] = v.written(name, part)
-		}
-		return strings.Join(parts, v.say("list.comma"))
-	case map[string]any:
-		var parts []string
-		for _, key := range objectKeys {
-			if text := v.written(key, value[key]); text != "" && value[key] != false {
-				parts = append(parts, text)
-			}
-		}
-		return strings.Join(parts, " ")
-	}
-	return fmt.Sprint(value)
-}
-
-// objectKeys are the fields of the parts of an entry that have several, in the order in which they are written one after the other.
-var objectKeys = []string{
-	"class1", "class2", "class3", "class4", "name", "body", "title", "article", "document_no", "document", "date", "conclusion",
 }

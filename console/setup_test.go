@@ -353,6 +353,14 @@ func (h *hub) anybody(t testing.TB) *browser {
 // as returns a browser in which that person is signed in.
 func (h *hub) as(t testing.TB, name string) *browser {
 	t.Helper()
+	b := h.signedIn(t, name)
+	b.post("/ui/language", "language", "zh-CN") // Whatever an earlier test chose for the person.
+	return b
+}
+
+// signedIn is a browser of somebody who just signed in, in the person's language.
+func (h *hub) signedIn(t testing.TB, name string) *browser {
+	t.Helper()
 	b := h.anybody(t)
 	if status, page := b.post("/ui/sign-in", "username", name, "password", password); status != http.StatusOK {
 		t.Fatalf("signing in as %s: %d\n%s", name, status, page)

@@ -237,7 +237,7 @@ func (v *visit) settings(s catalog.Source) []sourceSetting {
 	spec, _ := v.driver(s.Driver)
 	var out []sourceSetting
 	for _, f := range spec.Fields {
-		row := sourceSetting{Label: v.fieldLabel(f), Help: v.fieldHelp(f), Value: s.Settings[f.Key], Secret: string(f.Kind) == "secret"}
+		row := sourceSetting{Label: v.driverFieldLabel(f), Help: v.fieldHelp(f), Value: s.Settings[f.Key], Secret: string(f.Kind) == "secret"}
 		if row.Secret {
 			row.Value = ""
 		} else if row.Value == "" {
@@ -250,8 +250,8 @@ func (v *visit) settings(s catalog.Source) []sourceSetting {
 	return out
 }
 
-// fieldLabel is what a setting is called: by its sentence, else by its key.
-func (v *visit) fieldLabel(f catalog.DriverField) string {
+// driverFieldLabel is what a setting is called: by its sentence, else by its key.
+func (v *visit) driverFieldLabel(f catalog.DriverField) string {
 	if key := "source_field." + f.Key; v.has(key) {
 		return v.say(key)
 	}

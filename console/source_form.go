@@ -53,7 +53,7 @@ func (v *visit) drawSourceForm(f sourceForm, values map[string]string, problem e
 	spec, _ := v.driver(f.Driver)
 	for _, s := range spec.Fields {
 		field := sourceField{
-			Key: s.Key, Kind: string(s.Kind), Label: v.fieldLabel(s), Help: v.fieldHelp(s), Value: values[s.Key], Default: s.Default,
+			Key: s.Key, Kind: string(s.Kind), Label: v.driverFieldLabel(s), Help: v.fieldHelp(s), Value: values[s.Key], Default: s.Default,
 			Choices: s.Choices, Required: s.Required, Secret: string(s.Kind) == "secret",
 		}
 		if field.Secret {

@@ -221,13 +221,14 @@ type Source struct {
 
 // ProbeResult is the last answer of a source, or why there was none.
 type ProbeResult struct {
-	At      time.Time `json:"at"`
-	OK      bool      `json:"ok"`
-	Product string    `json:"product"`
-	Version string    `json:"version"`
-	Millis  int64     `json:"millis"`
-	Code    string    `json:"code"`   // Error code, "" when OK.
-	Advice  string    `json:"advice"` // What to do, for people.
+	At       time.Time `json:"at"`
+	OK       bool      `json:"ok"`
+	Product  string    `json:"product"`
+	Version  string    `json:"version"`
+	Millis   int64     `json:"millis"`
+	Code     string    `json:"code"`     // Error code, "" when OK.
+	Advice   string    `json:"advice"`   // What to do, for people.
+	Warnings []string  `json:"warnings"` // Rights of the account that go beyond reading.
 }
 
 // SourceInput is what people state about a source. Settings are those of the driver's specification, secrets among them.

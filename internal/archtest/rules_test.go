@@ -35,7 +35,7 @@ var rooms = map[string][]string{
 	"api":                join(domain, foundation, []string{"internal/edge"}),
 	"api/client":         {},
 	"api/client/replica": {"api/client"},
-	"console":            join(domain, foundation, []string{"internal/edge"}),
+	"console":            join(domain, foundation, []string{"internal/edge", "internal/netguard"}),
 
 	"alarm": join(foundation, []string{"audit", "authz", "internal/netguard"}),
 
