@@ -34,6 +34,18 @@ const follow = (path, link) => async (reader, hub) => {
   return reader.goto(await reader.page.locator(link).first().getAttribute('href'))
 }
 
+// compiling opens a draft made from the population template, the same at each picture.
+const compiling = async (reader, hub) => {
+  if (!hub.draft) {
+    await reader.goto('/ui/compile/new')
+    await reader.page.fill('#name-base_population', '示例区人口基本信息')
+    await reader.page.click('#template-base_population button')
+    await reader.page.waitForURL(/\/ui\/compile\/[0-9a-f-]{36}/)
+    hub.draft = reader.path().split('?')[0]
+  }
+  return reader.goto(hub.draft)
+}
+
 export const pictures = [
   // Whoever looks for data.
   { name: 'home', who: 'social_operator', english: true, show: at('/ui/') },
@@ -60,8 +72,8 @@ export const pictures = [
   { name: 'task', who: 'police_admin', english: true, show: at((hub) => `/ui/tasks/${taskOf(hub).id}`) },
   { name: 'runs', who: 'police_admin', show: at('/ui/runs') },
   { name: 'run', who: 'police_admin', show: follow('/ui/runs', 'main a[href^="/ui/runs/"]') },
-  { name: 'compile', who: 'police_operator', show: at('/ui/compile') },
-  { name: 'compile-form', who: 'police_operator', english: true, show: follow('/ui/compile', 'main a[href^="/ui/compile/"]:not([href$="/new"])') },
+  { name: 'compile-new', who: 'police_operator', show: at('/ui/compile/new') },
+  { name: 'compile-form', who: 'police_operator', english: true, show: compiling },
   // Whoever watches and administers.
   { name: 'people', who: 'system_admin', show: at('/ui/people') },
   { name: 'health', who: 'system_admin', show: at('/ui/health') },
