@@ -7,11 +7,11 @@ FUZZTIME ?= 5m
 export GO
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test lint bench fuzz assets release clean
+.PHONY: help deps build demo test lint bench fuzz assets screenshots release clean
 
 help: ## help: list the targets
 	@sed -n 's/^\([a-z]*\):.*## help: /\1\t/p' Makefile | while IFS='	' read -r target text; do \
-		printf '  make %-7s %s\n' "$$target" "$$text"; done
+		printf '  make %-11s %s\n' "$$target" "$$text"; done
 
 deps: ## help: install what demo and test need (root on Debian or Ubuntu), else print the one line that does
 	@scripts/deps.sh demo test
@@ -36,6 +36,9 @@ fuzz: ## help: run each fuzz test for FUZZTIME (5m)
 
 assets: ## help: copy the console's pinned style sheet, script and icons into console/static (needs npm)
 	@scripts/assets.sh
+
+screenshots: ## help: take the pictures of the documents into docs/images, in a browser
+	@scripts/screenshots.sh
 
 release: ## help: static binaries for linux amd64 and arm64 into dist/; make release ARGS=--check makes them twice and compares
 	@scripts/release.sh $(ARGS)

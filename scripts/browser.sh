@@ -3,7 +3,7 @@
 # deps.sh; the test's own packages are installed here.
 #
 #   scripts/browser.sh --deps                                     only install packages
-#   scripts/browser.sh --demo <data-dir>/demo.json [--url URL] [--shots FOLDER]
+#   scripts/browser.sh [--play screenshots.mjs] --demo <data-dir>/demo.json [ARGUMENT…]   see test/browser/walk.mjs, screenshots.mjs
 set -euo pipefail
 cd "$(dirname "$0")/.."
 here=$PWD/test/browser
@@ -39,6 +39,8 @@ bundled() { find "$here/node/node_modules" -path '*/node-linux-*/bin/node' 2>/de
 
 install_packages
 [ "${1:-}" = --deps ] && exit 0
+play=walk.mjs
+[ "${1:-}" != --play ] || { play=$2; shift 2; }
 node=node
 new_enough node || node=$(bundled)
-exec "$node" "$here/walk.mjs" --chromium "$(find_chromium)" "$@"
+exec "$node" "$here/$play" --chromium "$(find_chromium)" "$@"

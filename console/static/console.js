@@ -3,12 +3,12 @@
   'use strict'
 
   // The menu of narrow screens.
+  const openMenu = (open) => {
+    document.body.classList.toggle('menu-open', open)
+    document.querySelector('[data-menu]')?.setAttribute('aria-expanded', String(open))
+  }
   document.addEventListener('click', (e) => {
-    const opener = e.target.closest('[data-menu]')
-    if (opener) {
-      const open = document.body.classList.toggle('menu-open')
-      opener.setAttribute('aria-expanded', String(open))
-    }
+    if (e.target.closest('[data-menu]')) openMenu(!document.body.classList.contains('menu-open'))
   })
 
   // data-copy names the element whose text goes to the clipboard; data-copied is said when it is there.
@@ -71,7 +71,7 @@
 
   // Keys: "/" goes to the search box, Escape closes the menu.
   document.addEventListener('keydown', (e) => {
-    if (e.key === 'Escape') document.body.classList.remove('menu-open')
+    if (e.key === 'Escape') openMenu(false)
     if (e.key !== '/' || e.ctrlKey || e.metaKey || e.altKey || e.target.closest('input, textarea, select, [contenteditable]')) return
     const box = document.querySelector('main [type=search]') || document.getElementById('search')
     if (box) { e.preventDefault(); box.focus(); box.select() }
@@ -86,10 +86,16 @@
     f.name, ['checkbox', 'radio'].includes(f.type) ? f.value : null, ['checkbox', 'radio'].includes(f.type) ? f.checked : f.value,
   ])
   const restore = (form, kept) => {
+    const fields = [...form.querySelectorAll(keptFields)]
+    const met = {} // Of fields with one name, the first value is the first one's.
     for (const [name, value, now] of kept) {
-      for (const f of form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
-        if (value === null) { f.value = now; break }
-        if (f.value === value) f.checked = now
+      const named = fields.filter((f) => f.name === name)
+      if (value === null) {
+        const field = named[met[name] ?? 0]
+        met[name] = (met[name] ?? 0) + 1
+        if (field) field.value = now
+      } else {
+        for (const f of named) if (f.value === value) f.checked = now
       }
     }
   }
@@ -109,6 +115,18 @@
     for (const key of Object.keys(sessionStorage)) if (key.startsWith(`kept:${who}:`)) sessionStorage.removeItem(key)
   }
   document.getElementById('sign-out')?.closest('form').addEventListener('submit', () => sessionStorage.clear())
+
+  // What scrolls inside a page is reached by keys, too.
+  const scrolling = '.table-responsive, .scroll, pre.code, .tabs'
+  const reach = new ResizeObserver((seen) => {
+    for (const { target: box } of seen) {
+      if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) box.tabIndex = 0
+      else box.removeAttribute('tabindex')
+    }
+  })
+  const watch = (root) => { for (const box of root.querySelectorAll(scrolling)) reach.observe(box) }
+  watch(document)
+  document.addEventListener('htmx:load', (e) => watch(e.target.parentElement || document))
 
   // On narrow screens the tab that is open is brought into view.
   const open = document.querySelector('.tabs [aria-current]')

@@ -160,15 +160,15 @@ var rules = [...]Rule{
 		Kind: RevokedRows, Days: 30, Least: 1, Basis: Own,
 		Since: "revocation of the resource", SinceZH: "资源撤销",
 		What: "Rows, change log, rejects and staging of revoked resources", WhatZH: "已撤销资源的数据行、变更日志、拒收行与暂存行",
-		How:   "the tables are dropped; the event resource.purge names the counts",
-		HowZH: "删除数据表；resource.purge 事件写明数量",
+		How:   "the tables are dropped; the audit log names the counts",
+		HowZH: "删除数据表；审计日志写明数量",
 	},
 	{
 		Kind: GrantKeys, Days: 90, Least: 1, Basis: Own,
 		Since: "end of the grant", SinceZH: "授权终止",
 		What: "Keys of the row identifiers (_rid) of grants that are over", WhatZH: "已结束授权的行标识（_rid）密钥",
-		How:   "the key is erased: _rid can no longer be computed; the event grant.forget_key says so",
-		HowZH: "清除密钥，_rid 不再可计算；grant.forget_key 事件记录此事",
+		How:   "the key is erased: row identifiers can no longer be computed; the audit log says so",
+		HowZH: "清除密钥，行标识不再可计算；审计日志记录此事",
 	},
 }
 

@@ -1,0 +1,74 @@
+// Which pages the documents show, to whom, and what must have happened before.
+import { asked, callers } from './lib/api.mjs'
+
+// prepare makes what a day's work leaves on the desks: requests at each step, and one that was put aside half written.
+export async function prepare(hub) {
+  const call = callers(hub)
+  const why = (basis, scenario, purpose, text) => ({ legal_basis: basis, scenario, purpose, purpose_text: text })
+  hub.review = await asked(call, hub, 'civil', 'population', {
+    items: ['citizen_id', 'name', 'sex_code', 'birth_date', 'domicile_division_code'], lookup: ['citizen_id'], unmask: ['name'],
+    row_filter: { op: 'prefix', item: 'domicile_division_code', value: '330602' }, quota: 100000, quota_period: 'month',
+    ...why('《社会救助暂行办法》第十一条', '审核低保申请家庭成员的户籍和年龄', 'assistance.check', '最低生活保障对象资格审核'),
+  }, ['submit', 'sign', 'accept'])
+  await asked(call, hub, 'reform', 'population', {
+    items: ['citizen_id', 'name'], lookup: ['citizen_id'],
+    ...why('《企业信息公示暂行条例》第十七条', '核对失信被执行人身份', 'credit.identity', '信用主体身份核对'),
+  }, ['submit', 'sign', 'accept'])
+  await asked(call, hub, 'social', 'legal_person', {
+    items: ['uscc', 'name', 'reg_status'], quota: 20000, quota_period: 'month',
+    ...why('《中华人民共和国社会保险法》第五十七条', '核对参保单位登记状态', 'insurance.employer', '参保单位登记核对'),
+  }, ['submit'])
+  await asked(call, hub, 'social', 'certificate', {
+    items: ['cert_name', 'holder_name'], ...why('《中华人民共和国社会保险法》第七十四条', '核对待遇领取人的证照', 'pension.certificate', '待遇领取人证照核对'),
+  })
+}
+
+const grantOf = (hub) => hub.demo.grants.find((g) => g.resource === hub.population.id)
+const taskOf = (hub) => hub.demo.tasks.find((t) => t.resource === hub.population.id)
+const at = (path) => (reader, hub) => reader.goto(typeof path === 'function' ? path(hub) : path)
+const resource = (tab) => at((hub) => `/ui/resources/${hub.population.id}${tab ? `?tab=${tab}` : ''}`)
+
+// follow goes to a page and from there to the first that a link leads to.
+const follow = (path, link) => async (reader, hub) => {
+  await at(path)(reader, hub)
+  return reader.goto(await reader.page.locator(link).first().getAttribute('href'))
+}
+
+export const pictures = [
+  // Whoever looks for data.
+  { name: 'home', who: 'social_operator', english: true, show: at('/ui/') },
+  { name: 'home-phone', who: 'social_operator', viewport: { width: 390, height: 844 }, show: at('/ui/') },
+  { name: 'directory', who: 'social_operator', english: true, show: at('/ui/resources') },
+  { name: 'resource', who: 'social_operator', english: true, show: resource('') },
+  { name: 'resource-items', who: 'social_operator', show: resource('items') },
+  { name: 'resource-data', who: 'police_admin', show: resource('data') },
+  { name: 'resource-sample', who: 'social_operator', show: resource('sample') },
+  { name: 'resource-api', who: 'social_operator', show: resource('api') },
+  { name: 'resource-lineage', who: 'police_admin', english: true, show: resource('lineage') },
+  // Whoever asks.
+  { name: 'request-form', who: 'social_operator', english: true, show: at((hub) => `/ui/resources/${hub.population.id}/request`) },
+  { name: 'requests', who: 'social_operator', show: at('/ui/requests') },
+  { name: 'inbox', who: 'social_operator', show: at('/ui/inbox') },
+  // Whoever decides.
+  { name: 'desk', who: 'police_admin', english: true, show: at('/ui/todo') },
+  { name: 'review', who: 'police_admin', english: true, show: at((hub) => `/ui/requests/${hub.review.id}`) },
+  { name: 'grants', who: 'police_admin', show: at('/ui/grants') },
+  { name: 'grant', who: 'police_admin', english: true, show: at((hub) => `/ui/grants/${grantOf(hub).id}`) },
+  // Whoever sees to the data.
+  { name: 'sources', who: 'police_admin', show: at('/ui/sources') },
+  { name: 'mapping', who: 'police_admin', show: follow('/ui/mounts', 'main a[href^="/ui/mounts/"]:not([href$="/new"])') },
+  { name: 'task', who: 'police_admin', english: true, show: at((hub) => `/ui/tasks/${taskOf(hub).id}`) },
+  { name: 'runs', who: 'police_admin', show: at('/ui/runs') },
+  { name: 'run', who: 'police_admin', show: follow('/ui/runs', 'main a[href^="/ui/runs/"]') },
+  { name: 'compile', who: 'police_operator', show: at('/ui/compile') },
+  { name: 'compile-form', who: 'police_operator', english: true, show: follow('/ui/compile', 'main a[href^="/ui/compile/"]:not([href$="/new"])') },
+  // Whoever watches and administers.
+  { name: 'people', who: 'system_admin', show: at('/ui/people') },
+  { name: 'health', who: 'system_admin', show: at('/ui/health') },
+  { name: 'rules', who: 'security_admin', show: at('/ui/rules') },
+  { name: 'clients', who: 'social_admin', show: at('/ui/clients') },
+  { name: 'alarms', who: 'platform_operator', show: at('/ui/alarms') },
+  { name: 'audit', who: 'auditor', english: true, show: at('/ui/audit') },
+  { name: 'event', who: 'auditor', show: follow('/ui/audit', 'td a[href^="/ui/audit/"]') },
+  { name: 'access', who: 'auditor', show: at((hub) => `/ui/resources/${hub.population.id}/access`) },
+]

@@ -1,0 +1,66 @@
+// Every page that a role can reach by links: no dead link, no key for a sentence, nothing wider than its window, and nothing that
+// axe-core calls serious or critical; in both languages, on a desk and on a phone.
+import { crawl, id, kindOf } from '../lib/crawl.mjs'
+import { formsOf } from '../lib/forms.mjs'
+import { desk, phone } from '../lib/browser.mjs'
+import { tooWide, unfold, violations } from '../lib/look.mjs'
+
+const most = 150
+const each = (kind) => (kind.includes('{id}') ? 2 : 1) // What a page of one thing shows depends on its state.
+const roles = ['system_admin', 'security_admin', 'auditor', 'platform_operator', 'police_admin', 'social_operator']
+
+export const byRole = Object.fromEntries(roles.map((name) => [`crawl-${name}`, { play: (story, hub) => play(story, hub, name) }]))
+
+async function play(story, hub, name) {
+  const person = await story.person(name)
+  const { page } = person
+  const firsts = []
+  const forms = []
+  hub.forms.set(name, forms)
+  const { kinds, visited, left } = await crawl(person, hub.base, { most, each, look: async (address, first) => {
+    await unfold(page)
+    await person.look()
+    await narrow(person, desk)
+    if (!first) return
+    for (const violation of await violations(page)) person.fault(violation)
+    for (const form of await formsOf(page)) forms.push({ address, form })
+    if (!hub.translated.has(kindOf(address))) firsts.push(address)
+    hub.translated.add(kindOf(address))
+    await keeping(person, hub, address)
+    await narrow(person, phone)
+    await page.setViewportSize(desk)
+  } })
+  story.ok(`${visited} pages of ${kinds.size} kinds as ${name}, ${left} more links known`)
+
+  // The same in English, as a phone shows it: each kind of page once, whoever met it first.
+  await person.goto('/ui/resources')
+  await page.click('button[name=language]')
+  await page.waitForSelector('html[lang=en]')
+  await page.setViewportSize(phone)
+  for (const address of firsts) {
+    await person.goto(address)
+    await unfold(page)
+    await person.look()
+    await narrow(person, phone)
+    for (const violation of await violations(page)) person.fault(violation)
+  }
+  await person.goto('/ui/resources')
+  await page.click('button[name=language]')
+  await page.waitForSelector('html[lang=zh-CN]')
+  story.ok(`${firsts.length} of them in English on a phone`)
+}
+
+// narrow finds what is wider than its window.
+async function narrow(person, size) {
+  await person.page.setViewportSize(size)
+  const wide = await tooWide(person.page)
+  if (wide) person.fault(`${wide.over} px wider than ${size.width}: ${wide.by.join(', ')}`)
+}
+
+// keeping notes the forms that promise to keep what was typed, for the story that ends the session in their middle.
+async function keeping(person, hub, address) {
+  for (const form of await person.page.locator('form[data-keep]').evaluateAll((all) => all.map((f) => f.dataset.keep))) {
+    const kind = form.replace(id, '{id}')
+    if (!hub.keeping.has(kind)) hub.keeping.set(kind, { name: person.name, address, form })
+  }
+}
