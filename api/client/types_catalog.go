@@ -228,7 +228,7 @@ type ProbeResult struct {
 	Millis   int64     `json:"millis"`
 	Code     string    `json:"code"`     // Error code, "" when OK.
 	Advice   string    `json:"advice"`   // What to do, for people.
-	Warnings []string  `json:"warnings"` // Rights of the account that go beyond reading.
+	Warnings []string  `json:"warnings"` // Codes of what Advice speaks of when OK, such as "account_privileged".
 }
 
 // SourceInput is what people state about a source. Settings are those of the driver's specification, secrets among them.
