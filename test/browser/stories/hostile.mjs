@@ -54,7 +54,7 @@ export async function play(story, hub) {
     await person.leave()
   }
   story.check(`more than twenty forms were tried (${done.size})`, done.size > 20, true)
-  for (const name of readers) {
+  for (const name of hub.thorough ? readers : readers.slice(0, 1)) {
     const person = await story.person(name, { bypassCSP: true })
     await crawl(person, hub.base, { most: 60, each: () => 1, look: async () => { await unfold(person.page); await judge(person) } })
     await person.leave()
