@@ -121,7 +121,7 @@
   const reach = new ResizeObserver((seen) => {
     for (const { target: box } of seen) {
       if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) box.tabIndex = 0
-      else box.removeAttribute('tabindex')
+      else if (!box.classList.contains('scroll')) box.removeAttribute('tabindex') // Those that may scroll at another width keep their place.
     }
   })
   const watch = (root) => { for (const box of root.querySelectorAll(scrolling)) reach.observe(box) }
