@@ -3,7 +3,8 @@ package console
 import (
 	"encoding/csv"
 	"net/url"
-	"strings"
+
+	"github.com/shuqiao/shuqiao/sharing"
 )
 
 // sheetRows is how many rows of a list a downloaded table holds at most.
@@ -46,7 +47,7 @@ func (v *visit) sheet(name string, columns []string, page func(cursor string) (r
 		for _, row := range rows {
 			cells := make([]string, len(row))
 			for i, cell := range row {
-				cells[i] = harmless(cell)
+				cells[i] = sharing.SheetText(cell)
 			}
 			if err = out.Write(cells); err != nil {
 				break
@@ -62,12 +63,4 @@ func (v *visit) sheet(name string, columns []string, page func(cursor string) (r
 		v.Logger.ErrorContext(v.r.Context(), "sending a table", "route", v.r.Pattern, "error", err)
 	}
 	return nil
-}
-
-// harmless keeps spreadsheets from taking a cell for a formula.
-func harmless(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
-	}
-	return cell
 }

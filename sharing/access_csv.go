@@ -76,8 +76,8 @@ func (a Access) lines(at time.Time) [][]string {
 	ways, rules := said(a.Ways)
 	for i, item := range items {
 		out[i] = []string{
-			written(at), "grant", a.ResourceID.String(), text(a.Resource), item.Identifier, text(item.Name), item.Mask, text(a.Department),
-			a.ClientID.String(), text(a.Client), a.GrantID.String(), a.RequestID.String(), string(a.State), text(a.Purpose), text(a.PurposeText),
+			written(at), "grant", a.ResourceID.String(), SheetText(a.Resource), item.Identifier, SheetText(item.Name), item.Mask, SheetText(a.Department),
+			a.ClientID.String(), SheetText(a.Client), a.GrantID.String(), a.RequestID.String(), string(a.State), SheetText(a.Purpose), SheetText(a.PurposeText),
 			written(a.ValidFrom), written(a.ValidTo), strconv.FormatBool(a.AllRows), strconv.FormatBool(a.Sees), ways, rules, a.Reason,
 		}
 	}
@@ -88,7 +88,7 @@ func (a Access) lines(at time.Time) [][]string {
 func (p Reader) line(at time.Time, item string) []string {
 	ways, rules := said([]Way{p.Way})
 	out := make([]string, len(accessColumns))
-	out[0], out[1], out[4], out[8], out[9] = written(at), "person", item, p.UserID.String(), text(p.Username)
+	out[0], out[1], out[4], out[8], out[9] = written(at), "person", item, p.UserID.String(), SheetText(p.Username)
 	out[18], out[19], out[20] = strconv.FormatBool(p.Way.Allowed), ways, rules
 	return out
 }
@@ -107,8 +107,8 @@ func said(all []Way) (ways, rules string) {
 
 func written(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// text is what people named, made harmless for spreadsheets, which take cells that begin like this for formulas.
-func text(s string) string {
+// SheetText is what people named, made harmless for spreadsheets, which take cells that begin like this for formulas.
+func SheetText(s string) string {
 	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
 		return "'" + s
 	}
