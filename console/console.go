@@ -89,14 +89,12 @@ func newConsole(opt Options) (*console, error) {
 	if err != nil {
 		return nil, errors.New("reading the time zone Asia/Shanghai: embed time/tzdata")
 	}
-	c := &console{Options: opt, formats: formats{zone: zone}, looks: map[string]look{}}
+	c := &console{Options: opt, formats: formats{zone: zone}}
 	if c.assets, err = loadAssets(); err != nil {
 		return nil, err
 	}
-	for _, language := range languages() {
-		if c.looks[language], err = newLook(language, c.assets, c.formats); err != nil {
-			return nil, err
-		}
+	if c.looks, err = newLooks(languages(), c.assets, c.formats); err != nil {
+		return nil, err
 	}
 	c.routes()
 	return c, nil

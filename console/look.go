@@ -7,39 +7,73 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 )
 
 //go:embed templates/*.html
 var templateFiles embed.FS
 
-// shared are the templates that every page is parsed with.
+// shared are the templates that every page is drawn with.
 var shared = []string{"templates/frame.html", "templates/parts.html"}
 
 // look is the console in one language: its sentences and its pages.
 type look struct {
 	messages
-	pages map[string]*template.Template // By file name without its ending.
+	pages map[string]page // By file name without its ending.
 }
 
-func newLook(language string, a assets, f formats) (look, error) {
-	m, err := loadMessages(language)
-	if err != nil {
-		return look{}, err
+// page returns a page's templates, which are put together when somebody first looks at it.
+type page func() (*template.Template, error)
+
+// newLooks reads every template, so that one that cannot be read is known at start.
+func newLooks(languages []string, a assets, f formats) (map[string]look, error) {
+	looks := make(map[string]look, len(languages))
+	for _, language := range languages {
+		m, err := loadMessages(language)
+		if err != nil {
+			return nil, err
+		}
+		looks[language] = look{messages: m, pages: map[string]page{}}
 	}
-	l := look{messages: m, pages: map[string]*template.Template{}}
+	known := functions(looks[languages[0]].messages, a, f)
+	base, err := template.New("").Funcs(known).ParseFS(templateFiles, shared...)
+	if err != nil {
+		return nil, fmt.Errorf("reading what pages share: %w", err)
+	}
 	files, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
-		return look{}, fmt.Errorf("listing templates: %w", err)
+		return nil, fmt.Errorf("listing templates: %w", err)
 	}
 	for _, file := range files {
 		name := strings.TrimSuffix(path.Base(file), ".html")
-		t, err := template.New(name).Funcs(functions(m, a, f)).ParseFS(templateFiles, append(shared, file)...)
+		own, err := template.New(name).Funcs(known).ParseFS(templateFiles, file)
 		if err != nil {
-			return look{}, fmt.Errorf("reading page %q: %w", name, err)
+			return nil, fmt.Errorf("reading page %q: %w", name, err)
 		}
-		l.pages[name] = t
+		for _, l := range looks {
+			l.pages[name] = sync.OnceValues(func() (*template.Template, error) {
+				return together(base, own, functions(l.messages, a, f))
+			})
+		}
 	}
-	return l, nil
+	return looks, nil
+}
+
+// together copies what pages share and one page's own templates into a set that calls the functions of one language.
+func together(base, own *template.Template, f template.FuncMap) (*template.Template, error) {
+	all, err := base.Clone()
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range own.Templates() {
+		if t.Tree == nil {
+			continue // The set itself, which nothing is written in.
+		}
+		if _, err := all.AddParseTree(t.Name(), t.Tree.Copy()); err != nil {
+			return nil, err
+		}
+	}
+	return all.Funcs(f), nil
 }
 
 // functions are what templates may call. t says a sentence, word and badge say codes as people do.

@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -198,16 +199,20 @@ func (v *visit) part(page, name string, body any) error {
 
 func (v *visit) write(status int, page, name string, data any) error {
 	var out bytes.Buffer // Whole before the first byte leaves: a template that fails must not leave half a page.
-	t, ok := v.pages[page]
+	read, ok := v.pages[page]
 	if !ok {
 		return errors.New("there is no page " + page)
+	}
+	t, err := read()
+	if err != nil {
+		return fmt.Errorf("putting page %q together: %w", page, err)
 	}
 	if err := t.ExecuteTemplate(&out, name, data); err != nil {
 		return err
 	}
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	v.w.WriteHeader(status)
-	_, err := out.WriteTo(v.w)
+	_, err = out.WriteTo(v.w)
 	return err
 }
 

@@ -11,16 +11,18 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 )
 
 //go:embed static
 var staticFiles embed.FS
 
-// asset is one file that pages load, as it is and compressed.
+// asset is one file that pages load, as it is and compressed. It is compressed when a browser first asks, so that the hub starts
+// without waiting for what nobody may look at.
 type asset struct {
 	kind    string
 	plain   []byte
-	zipped  []byte
+	zipped  func() []byte
 	version string // Start of its SHA-256: a changed file has another address.
 }
 
@@ -43,17 +45,10 @@ func loadAssets() (assets, error) {
 		if err != nil {
 			return err
 		}
-		var zipped bytes.Buffer
-		w := gzip.NewWriter(&zipped)
-		if _, err := w.Write(raw); err != nil {
-			return err
-		}
-		if err := w.Close(); err != nil {
-			return err
-		}
 		sum := sha256.Sum256(raw)
 		out[strings.TrimPrefix(name, "static/")] = asset{
-			kind: assetKinds[path.Ext(name)], plain: raw, zipped: zipped.Bytes(), version: hex.EncodeToString(sum[:6]),
+			kind: assetKinds[path.Ext(name)], plain: raw, version: hex.EncodeToString(sum[:6]),
+			zipped: sync.OnceValue(func() []byte { return zip(raw) }),
 		}
 		return nil
 	})
@@ -61,6 +56,15 @@ func loadAssets() (assets, error) {
 		return nil, fmt.Errorf("reading assets: %w", err)
 	}
 	return out, nil
+}
+
+// zip compresses into memory, which cannot fail.
+func zip(raw []byte) []byte {
+	var zipped bytes.Buffer
+	w := gzip.NewWriter(&zipped)
+	_, _ = w.Write(raw)
+	_ = w.Close()
+	return zipped.Bytes()
 }
 
 // address is where pages load a file from.
@@ -84,7 +88,7 @@ func (a assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body := file.plain
 	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		h.Set("Content-Encoding", "gzip")
-		body = file.zipped
+		body = file.zipped()
 	}
 	_, _ = w.Write(body)
 }

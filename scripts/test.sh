@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Runs go test with its arguments on a real PostgreSQL, with the race detector where a C compiler is at hand. A run of
-# everything plays the browser test after them. The exit code is 0 only when all passed.
+# Runs go test with its arguments on a real PostgreSQL. A run of everything has the race detector where a C compiler is at hand,
+# except in tests that watch other processes, and plays the browser test at its end. The exit code is 0 only when all passed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/check-go.sh
 GO=${GO:-go}
 scripts/deps.sh test
 
+# Tests of these packages start the program, kill it and time it: the race detector would only slow down the watcher.
+processes=(./cmd/shuqiao ./internal/demo)
 race=()
 if scripts/has-gcc.sh; then
 	race=(-race)
@@ -26,10 +28,17 @@ SHUQIAO_TEST_FIGURES=$(mktemp)
 export SHUQIAO_TEST_BINARY SHUQIAO_TEST_OPENID_PROVIDER SHUQIAO_TEST_FIGURES
 echo "==> running the tests on a private PostgreSQL"
 code=0
-bin/withpg "$GO" test "${race[@]}" -timeout 15m "$@" || code=$?
-# After them, not beside them: a browser takes all of a small machine, and tests of leases and deadlines need their share.
+# More at once than a small machine has processors: many tests wait for a clock, a lease or a lost connection.
+at_once=$(nproc 2>/dev/null || echo 4)
+check() { bin/withpg "$GO" test -timeout 15m -parallel $((at_once > 4 ? at_once : 4)) "$@" || code=1; }
 if [ "$*" = ./... ]; then
+	check "${processes[@]}"
+	mapfile -t others < <("$GO" list ./... | grep -vxF "$("$GO" list "${processes[@]}")")
+	check "${race[@]}" "${others[@]}"
+	# After them, not beside them: a browser takes all of a small machine, and tests of leases and deadlines need their share.
 	scripts/walk.sh || { echo "==> the browser test FAILED"; code=1; }
+else
+	check "${race[@]}" "$@"
 fi
 echo "==> measured on the way:"
 cat "$SHUQIAO_TEST_FIGURES"
