@@ -44,15 +44,16 @@ func startNodeWith(t testing.TB, d *db.DB, keyring *secret.Keyring, cache int) *
 	if err != nil {
 		t.Fatalf("making an enforcer: %v", err)
 	}
-	directory, err := catalog.New(catalog.Options{DB: d, Enforcer: enforcer, Keyring: keyring})
-	if err != nil {
-		t.Fatalf("making a directory: %v", err)
-	}
-	days, err := calendar.New()
+	days, err := calendar.NewHeld()
 	if err != nil {
 		t.Fatalf("reading the calendar: %v", err)
 	}
+	directory, err := catalog.New(catalog.Options{DB: d, Enforcer: enforcer, Keyring: keyring, Calendar: days})
+	if err != nil {
+		t.Fatalf("making a directory: %v", err)
+	}
 	svc := sharing.New(sharing.Options{DB: d, Enforcer: enforcer, Catalog: directory, Keyring: keyring, Calendar: days, Cache: cache})
+	directory.OnCalendar(svc.CountAgainTx)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan struct{})
 	go func() {

@@ -104,6 +104,7 @@ var listTypes = map[string]any{
 	"user list": client.User{}, "user handed-over": client.Handed{}, "user deputy list": client.Deputy{}, "me deputy list": client.Deputy{},
 	"me session list": client.OpenSession{}, "me colleagues": client.User{}, "client key expiring": client.ExpiringKey{}, "policy rules": client.Rule{}, "audit events": client.Event{}, "audit usage": client.Usage{},
 	"audit retention": client.RetentionLine{},
+	"system report":   client.DepartmentCoverage{}, "system nil-returns": client.NilReturn{}, "calendar list": client.CalendarYear{},
 }
 
 // Every column of a list is a field of what the list holds.

@@ -84,6 +84,7 @@ var helps = map[string]string{
 	"severity": "info, warning or critical.", "least-severity": "info, warning or critical.", "rule": "Key of a rule.", "until": "As 2026-01-31T00:00:00+08:00, at most 90 days on.",
 	"note": "What is being done about it.", "threshold": "In the unit of the rule.", "webhook": "Its address.", "secret": "File with the secret; it is asked for when not given.",
 	"by": "The head of the provider's sharing office.", "date": "YYYY-MM-DD.", "document": "Number or title of the document.",
+	"year": "As 2027.", "missing": "true: only those that did neither.", "statement": "Why the department holds no data.",
 }
 
 // leaf is the type of a command's flags: A0… for arguments, I0… for flags, File.
