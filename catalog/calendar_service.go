@@ -149,10 +149,13 @@ func (s *Service) CalendarYears(ctx context.Context, p authz.Principal) ([]Calen
 	return readYears(ctx, s.db.Pool, c, "ORDER BY year DESC")
 }
 
-// CalendarYear returns a year with its days. Of a year between 1990 and 2200 that nothing is known of it returns the weekends.
+// CalendarYear returns a year with its days, this one for 0. Of a year between 1990 and 2200 that nothing is known of it returns the weekends.
 func (s *Service) CalendarYear(ctx context.Context, p authz.Principal, year int) (CalendarYear, error) {
 	if _, err := s.enforcer.Check(ctx, p, authz.CalendarRead, calendarTarget); err != nil {
 		return CalendarYear{}, err
+	}
+	if year == 0 {
+		year = s.thisYear()
 	}
 	if err := checkYear(year); err != nil {
 		return CalendarYear{}, err

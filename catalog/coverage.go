@@ -80,6 +80,19 @@ func (s *Service) SystemCoverage(ctx context.Context, p authz.Principal, year in
 	return out, nil
 }
 
+// DepartmentCoverage returns the coverage of one department this year.
+func (s *Service) DepartmentCoverage(ctx context.Context, p authz.Principal, department uuid.UUID) (DepartmentCoverage, error) {
+	if _, err := s.enforcer.Check(ctx, p, authz.SystemRead, authz.Target{Kind: "system", Department: department}); err != nil {
+		return DepartmentCoverage{}, err
+	}
+	return one(ctx, s.db.Pool, coverageRow.coverage, notFound("department"), `
+		SELECT d.id AS department_id, d.name AS department, n.filed_at AS nil_return_at,
+			n.filed_at IS NULL AND NOT EXISTS (SELECT FROM system s WHERE s.department_id = d.id) AS missing, c.*
+		FROM department d LEFT JOIN nil_return n ON n.department_id = d.id AND n.year = $2 AND n.withdrawn_at IS NULL
+			CROSS JOIN LATERAL (SELECT `+systemCounts+` FROM system s WHERE s.department_id = d.id) c
+		WHERE d.id = $1`, department, s.thisYear())
+}
+
 // coverageRow is a department with its counts.
 type coverageRow struct {
 	DepartmentID                        uuid.UUID

@@ -114,6 +114,8 @@ func (c *console) routes() {
 	c.deskRoutes(m)
 	c.compileRoutes(m)
 	c.registerRoutes(m)
+	c.coverageRoutes(m)
+	c.calendarRoutes(m)
 	c.requestRoutes(m)
 	c.grantRoutes(m)
 	c.exchangeRoutes(m)

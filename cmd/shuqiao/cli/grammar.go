@@ -126,7 +126,7 @@ var groupHelps = map[string]string{
 	"resource": "Directory entries.", "mount": "Where the rows of entries come from.", "source": "Connections to departments' systems.", "request": "Sharing requests.",
 	"grant": "Approved requests.", "task": "What the engine does.", "run": "Executions of tasks.", "schedule": "When tasks run by themselves.",
 	"alarm":      "What is wrong, and who hears of it.",
-	"department": "Departments.", "system": "Information systems.", "base-database": "Base and theme databases.", "client": "Consuming systems and their keys.",
+	"department": "Departments.", "system": "Information systems.", "calendar": "Working days.", "base-database": "Base and theme databases.", "client": "Consuming systems and their keys.",
 	"client key": "Keys of consuming systems.", "user": "Accounts.", "policy": "The rules.", "audit": "Evidence.",
 }
 
