@@ -25,6 +25,7 @@ type node struct {
 	db       *db.DB
 	follower *authz.Follower
 	svc      *sharing.Service
+	directory *catalog.Service
 }
 
 // startNode runs a node until the test ends and returns when it may decide.
@@ -63,7 +64,7 @@ func startNodeWith(t testing.TB, d *db.DB, keyring *secret.Keyring, cache int) *
 	t.Cleanup(func() { cancel(); <-done })
 	for range 10 {
 		if follower.Wait(t.Context()) == nil {
-			return &node{d, follower, svc}
+			return &node{d, follower, svc, directory}
 		}
 	}
 	t.Fatal("the node never became able to decide")
