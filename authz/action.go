@@ -27,8 +27,8 @@ const (
 	BaseDatabaseRead     Action = "base_database.read"
 	BaseDatabaseRegister Action = "base_database.register"
 
-	CalendarRead         Action = "calendar.read"
-	CalendarWrite        Action = "calendar.write" // Working days: edit and import.
+	CalendarRead  Action = "calendar.read"
+	CalendarWrite Action = "calendar.write" // Working days: edit and import.
 
 	ResourceRead        Action = "resource.read"       // Published entries, by anyone signed in.
 	ResourceReadDraft   Action = "resource.read_draft" // Unpublished versions and their review history.

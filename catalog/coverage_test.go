@@ -15,7 +15,10 @@ import (
 func TestNilReturn(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	file := func() error { _, err := b.service.FileNilReturn(b.ctx, b.operator, "业务全部在省级系统中办理"); return err }
+	file := func() error {
+		_, err := b.service.FileNilReturn(b.ctx, b.operator, "业务全部在省级系统中办理")
+		return err
+	}
 	_, err := b.service.FileNilReturn(b.ctx, b.operator, "  ")
 	wantCode(t, err, fault.Invalid, "invalid")
 	_, err = b.service.FileNilReturn(b.ctx, b.system, "x")

@@ -22,9 +22,9 @@ import (
 
 // node is one node of the hub: a database handle with its own follower, enforcer and service.
 type node struct {
-	db       *db.DB
-	follower *authz.Follower
-	svc      *sharing.Service
+	db        *db.DB
+	follower  *authz.Follower
+	svc       *sharing.Service
 	directory *catalog.Service
 }
 
