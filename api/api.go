@@ -112,6 +112,7 @@ func New(opt Options) (*API, error) {
 		{"users", a.userRoutes},
 		{"clients", a.clientRoutes},
 		{"base databases", a.baseDatabaseRoutes},
+		{"data elements", a.dataElementRoutes},
 		{"resources", a.resourceRoutes},
 		{"mounts", a.mountRoutes},
 		{"sources", a.sourceRoutes},
