@@ -50,7 +50,7 @@ type endedSourceInput struct {
 
 type dutiesInput struct {
 	PageInput
-	State   string `query:"state" enum:"open,accepted,refused,withdrawn"`
+	State   string `query:"state" enum:"open,approved,refused,withdrawn"`
 	Element string `query:"element" maxLength:"64"`
 }
 
@@ -101,15 +101,15 @@ func (a *API) dataElementRoutes() {
 	handle(a, get("/duty-claims", "List claims and objections", authz.DataElementRead), func(ctx context.Context, p authz.Principal, in *dutiesInput) (list[catalog.DutyClaim], error) {
 		return newList(s.DutyClaims(ctx, p, catalog.DutyFilter{State: catalog.DutyState(in.State), Element: in.Element}, in.page()))
 	})
-	handle(a, create("/duty-claims", "Claim to be the source, or object to who is", authz.DutyClaim), func(ctx context.Context, p authz.Principal, in *dutyInput) (catalog.DutyClaim, error) {
+	handle(a, create("/duty-claims", "Claim to be the source, or object to who is", authz.DutyDeclare), func(ctx context.Context, p authz.Principal, in *dutyInput) (catalog.DutyClaim, error) {
 		return s.ClaimDuty(ctx, p, in.Body)
 	})
 	handle(a, get("/duty-claims/{id}", "One claim", authz.DataElementRead), func(ctx context.Context, p authz.Principal, in *IDInput) (catalog.DutyClaim, error) {
 		return s.DutyClaim(ctx, p, in.ID)
 	})
-	handleReason(a, post("/duty-claims/{id}/accept", "Decide for a claim, and write the register by it", authz.DutyDecide), s.AcceptDuty)
+	handleReason(a, post("/duty-claims/{id}/approve", "Decide for a claim, and write the register by it", authz.DutyDecide), s.ApproveDuty)
 	handleReason(a, post("/duty-claims/{id}/refuse", "Decide against a claim", authz.DutyDecide), s.RefuseDuty)
-	handleMove(a, post("/duty-claims/{id}/withdraw", "Take a claim back", authz.DutyClaim), s.WithdrawDuty)
+	handleMove(a, post("/duty-claims/{id}/withdraw", "Take a claim back", authz.DutyDeclare), s.WithdrawDuty)
 	handle(a, get("/resources/{id}/truth", "What there is behind an entry: data, quality, use, completeness", authz.ResourceRead), func(ctx context.Context, p authz.Principal, in *IDInput) (catalog.Truth, error) {
 		return s.Truth(ctx, p, in.ID)
 	})

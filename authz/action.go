@@ -27,10 +27,10 @@ const (
 	BaseDatabaseRead     Action = "base_database.read"
 	BaseDatabaseRegister Action = "base_database.register"
 
-	DataElementRead      Action = "data_element.read"  // Data elements, and who is the source of each.
-	DataElementWrite     Action = "data_element.write" // Keep the register of data elements.
-	DutyClaim            Action = "duty.claim"         // Say that the own department is the source, or that another is not.
-	DutyDecide           Action = "duty.decide"        // Say who is the source (Order 809, Art 19).
+	DataElementRead  Action = "data_element.read"  // Data elements, and who is the source of each.
+	DataElementWrite Action = "data_element.write" // Keep the register of data elements.
+	DutyDeclare      Action = "duty.declare"       // Say that the own department is the source, or that another is not.
+	DutyDecide       Action = "duty.decide"        // Say who is the source (Order 809, Art 19).
 
 	ResourceRead        Action = "resource.read"       // Published entries, by anyone signed in.
 	ResourceReadDraft   Action = "resource.read_draft" // Unpublished versions and their review history.
@@ -133,7 +133,7 @@ var actions = []struct {
 	{BaseDatabaseRegister, anyDepartment},
 	{DataElementRead, anyDepartment},
 	{DataElementWrite, anyDepartment},
-	{DutyClaim, ownDepartment},
+	{DutyDeclare, ownDepartment},
 	{DutyDecide, anyDepartment},
 	{ResourceRead, anyDepartment},
 	{ResourceReadDraft, ownDepartment},

@@ -21,20 +21,23 @@ const (
 // DutyKinds returns every kind once, for tables that must be complete.
 func DutyKinds() []DutyKind { return []DutyKind{DutyClaimed, DutyContested} }
 
+// dutyVerbs are what the log calls the statement of each kind.
+var dutyVerbs = map[DutyKind]string{DutyClaimed: "declare", DutyContested: "contest"}
+
 // DutyState is the state of a claim. DutyMoves lists how it changes.
 type DutyState string
 
 // The states of a claim.
 const (
 	DutyOpen      DutyState = "open"
-	DutyAccepted  DutyState = "accepted"
+	DutyApproved  DutyState = "approved"
 	DutyRefused   DutyState = "refused"
 	DutyWithdrawn DutyState = "withdrawn"
 )
 
 // DutyStates returns every state once.
 func DutyStates() []DutyState {
-	return []DutyState{DutyOpen, DutyAccepted, DutyRefused, DutyWithdrawn}
+	return []DutyState{DutyOpen, DutyApproved, DutyRefused, DutyWithdrawn}
 }
 
 // DutyStep names one thing that is done to a claim.
@@ -42,13 +45,13 @@ type DutyStep string
 
 // The steps.
 const (
-	DutyAccept   DutyStep = "accept"
+	DutyApprove  DutyStep = "approve"
 	DutyRefuse   DutyStep = "refuse"
 	DutyWithdraw DutyStep = "withdraw"
 )
 
 // DutySteps returns every step once.
-func DutySteps() []DutyStep { return []DutyStep{DutyAccept, DutyRefuse, DutyWithdraw} }
+func DutySteps() []DutyStep { return []DutyStep{DutyApprove, DutyRefuse, DutyWithdraw} }
 
 // DutyMove is one allowed change of a claim's state.
 type DutyMove struct {
@@ -59,15 +62,15 @@ type DutyMove struct {
 	Reason bool         // A reason must be given.
 }
 
-// dutyMoves is the life of a claim. Accepting writes the register in the same transaction:
+// dutyMoves is the life of a claim. Approving writes the register in the same transaction:
 //
-//	        ┌──accept───▶ accepted
+//	        ┌──approve──▶ approved
 //	open ───┼──refuse───▶ refused
 //	        └──withdraw─▶ withdrawn
 var dutyMoves = []DutyMove{
-	{From: DutyOpen, Step: DutyAccept, To: DutyAccepted, Who: authz.DutyDecide, Reason: true},
+	{From: DutyOpen, Step: DutyApprove, To: DutyApproved, Who: authz.DutyDecide, Reason: true},
 	{From: DutyOpen, Step: DutyRefuse, To: DutyRefused, Who: authz.DutyDecide, Reason: true},
-	{From: DutyOpen, Step: DutyWithdraw, To: DutyWithdrawn, Who: authz.DutyClaim},
+	{From: DutyOpen, Step: DutyWithdraw, To: DutyWithdrawn, Who: authz.DutyDeclare},
 }
 
 // DutyMoves returns the table of allowed moves, for pages and documentation.

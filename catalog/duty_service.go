@@ -53,7 +53,7 @@ func (s *Service) DutyClaims(ctx context.Context, p authz.Principal, f DutyFilte
 		return nil, "", err
 	}
 	if f.State != "" && !slices.Contains(DutyStates(), f.State) {
-		return nil, "", fault.InvalidFields([]fault.Field{{Name: "state", Code: "not_choice", Message: "state open, accepted, refused or withdrawn"}})
+		return nil, "", fault.InvalidFields([]fault.Field{{Name: "state", Code: "not_choice", Message: "state open, approved, refused or withdrawn"}})
 	}
 	var at time.Time
 	var id uuid.UUID
@@ -104,7 +104,7 @@ func (s *Service) CountOpenClaims(ctx context.Context, p authz.Principal) (int, 
 // Conflict "owned" to claim what has a source already, "not_owned" to contest what has none, and "claim_open" while an earlier
 // statement of the department about the same is open.
 func (s *Service) ClaimDuty(ctx context.Context, p authz.Principal, in NewDutyClaim) (DutyClaim, error) {
-	if _, err := s.enforcer.Check(ctx, p, authz.DutyClaim, authz.Target{Kind: "duty", Department: p.Department}); err != nil {
+	if _, err := s.enforcer.Check(ctx, p, authz.DutyDeclare, authz.Target{Kind: "duty", Department: p.Department}); err != nil {
 		return DutyClaim{}, err
 	}
 	in.Element, in.Division = clean(in.Element), clean(in.Division)
@@ -153,7 +153,7 @@ func (s *Service) ClaimDuty(ctx context.Context, p authz.Principal, in NewDutyCl
 		if out, err = loadClaim(ctx, tx, id, ""); err != nil {
 			return err
 		}
-		return record(ctx, tx, p, "duty."+string(in.Kind), "duty", id.String(), map[string]any{
+		return record(ctx, tx, p, "duty."+dutyVerbs[in.Kind], "duty", id.String(), map[string]any{
 			"element": in.Element, "division": in.Division, "proposed_dept_id": in.ProposedID, "reason": in.Reason,
 		})
 	})
@@ -184,10 +184,10 @@ func checkClaim(ctx context.Context, tx *db.Tx, in NewDutyClaim) (DataElement, e
 	return e, fault.InvalidFields(wrong)
 }
 
-// AcceptDuty decides for a claim and writes the register by it; the reason is mandatory. An accepted objection that names nobody
+// ApproveDuty decides for a claim and writes the register by it; the reason is mandatory. An approved objection that names nobody
 // leaves the element without a source. A claim that was overtaken by another decision is a Conflict "owned".
-func (s *Service) AcceptDuty(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, reason string) (DutyClaim, error) {
-	return s.moveDuty(ctx, p, id, ifMatch, DutyAccept, reason)
+func (s *Service) ApproveDuty(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, reason string) (DutyClaim, error) {
+	return s.moveDuty(ctx, p, id, ifMatch, DutyApprove, reason)
 }
 
 // RefuseDuty decides against a claim; the reason is mandatory.
@@ -226,7 +226,7 @@ func (s *Service) moveDuty(ctx context.Context, p authz.Principal, id uuid.UUID,
 			}
 			decided = p.ID
 		}
-		if step == DutyAccept {
+		if step == DutyApprove {
 			if err := s.obey(ctx, tx, p, c, reason); err != nil {
 				return err
 			}
@@ -254,7 +254,7 @@ func (s *Service) moveDuty(ctx context.Context, p authz.Principal, id uuid.UUID,
 	return c, nil
 }
 
-// obey writes the register as an accepted claim asks.
+// obey writes the register as an approved claim asks.
 func (s *Service) obey(ctx context.Context, tx *db.Tx, p authz.Principal, c DutyClaim, reason string) error {
 	line, known, err := loadElementSource(ctx, tx, c.Element, c.Division)
 	if err != nil {

@@ -114,11 +114,11 @@ func words(n int) string {
 func TestDutyMoves(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	reach := map[catalog.DutyState]catalog.DutyStep{catalog.DutyAccepted: catalog.DutyAccept, catalog.DutyRefused: catalog.DutyRefuse, catalog.DutyWithdrawn: catalog.DutyWithdraw}
+	reach := map[catalog.DutyState]catalog.DutyStep{catalog.DutyApproved: catalog.DutyApprove, catalog.DutyRefused: catalog.DutyRefuse, catalog.DutyWithdrawn: catalog.DutyWithdraw}
 	do := func(id uuid.UUID, step catalog.DutyStep) (catalog.DutyClaim, error) {
 		switch step {
-		case catalog.DutyAccept:
-			return b.service.AcceptDuty(b.ctx, b.platform, id, 0, "职责明确")
+		case catalog.DutyApprove:
+			return b.service.ApproveDuty(b.ctx, b.platform, id, 0, "职责明确")
 		case catalog.DutyRefuse:
 			return b.service.RefuseDuty(b.ctx, b.platform, id, 0, "依据不足")
 		}
@@ -151,8 +151,8 @@ func TestDutyMoves(t *testing.T) {
 				t.Errorf("%s from %s: got %s, %v; want %s", step, from, got.State, err, want)
 			}
 			lines, _, err := b.service.ElementSources(b.ctx, b.marketOperator, catalog.ElementSourceFilter{Division: c.Division}, db.Page{})
-			accepted := from == catalog.DutyAccepted || from == catalog.DutyOpen && step == catalog.DutyAccept
-			if err != nil || (len(lines) == 1) != accepted || accepted && lines[0].DepartmentID != b.police.ID {
+			approved := from == catalog.DutyApproved || from == catalog.DutyOpen && step == catalog.DutyApprove
+			if err != nil || (len(lines) == 1) != approved || approved && lines[0].DepartmentID != b.police.ID {
 				t.Errorf("%s from %s: the register has %v, %v", step, from, lines, err)
 			}
 		}
@@ -203,15 +203,15 @@ func TestWhoWritesTheRegister(t *testing.T) {
 	wantCode(t, err, fault.NotFound, "not_found")
 	_, err = b.service.WithdrawDuty(b.ctx, b.marketAdm, c.ID, 0)
 	wantCode(t, err, fault.NotFound, "not_found")
-	if _, err = b.service.AcceptDuty(b.ctx, b.admin, c.ID, 0, "本部门"); fault.KindOf(err) != fault.Forbidden {
+	if _, err = b.service.ApproveDuty(b.ctx, b.admin, c.ID, 0, "本部门"); fault.KindOf(err) != fault.Forbidden {
 		t.Errorf("a department decided: %v", err)
 	}
-	if _, err = b.service.AcceptDuty(b.ctx, b.platform, c.ID, 0, " "); !slices.Contains(wrongIn(err), "reason required") {
+	if _, err = b.service.ApproveDuty(b.ctx, b.platform, c.ID, 0, " "); !slices.Contains(wrongIn(err), "reason required") {
 		t.Errorf("decided without a reason: %v", err)
 	}
-	_, err = b.service.AcceptDuty(b.ctx, b.platform, c.ID, 9, "职责明确")
+	_, err = b.service.ApproveDuty(b.ctx, b.platform, c.ID, 9, "职责明确")
 	wantCode(t, err, fault.Precondition, "version_mismatch")
-	if c, err = b.service.AcceptDuty(b.ctx, b.platform, c.ID, c.RowVersion, "职责明确"); err != nil || c.Owner != b.police.Name || c.Decision != "职责明确" {
+	if c, err = b.service.ApproveDuty(b.ctx, b.platform, c.ID, c.RowVersion, "职责明确"); err != nil || c.Owner != b.police.Name || c.Decision != "职责明确" {
 		t.Fatalf("got %+v, %v", c, err)
 	}
 
@@ -231,7 +231,7 @@ func TestWhoWritesTheRegister(t *testing.T) {
 		if seen, _, err := b.service.DutyClaims(b.ctx, b.admin, catalog.DutyFilter{State: catalog.DutyOpen}, db.Page{}); err != nil || proposed == b.market.ID && len(seen) != 1 {
 			t.Errorf("the owner sees %d objections, %v", len(seen), err)
 		}
-		if _, err := b.service.AcceptDuty(b.ctx, b.platform, c.ID, 0, "同意"); err != nil {
+		if _, err := b.service.ApproveDuty(b.ctx, b.platform, c.ID, 0, "同意"); err != nil {
 			t.Fatal(err)
 		}
 		lines, _, err := b.service.ElementSources(b.ctx, b.operator, catalog.ElementSourceFilter{Element: "citizen_id"}, db.Page{})
@@ -272,7 +272,7 @@ func TestOvertakenClaim(t *testing.T) {
 	if _, err := b.service.AssignElementSource(b.ctx, b.platform, "mobile", "330600", 0, catalog.SourceAssignment{DepartmentID: b.market.ID, Reason: "x"}); err != nil {
 		t.Fatal(err)
 	}
-	_, err = b.service.AcceptDuty(b.ctx, b.platform, c.ID, 0, "同意")
+	_, err = b.service.ApproveDuty(b.ctx, b.platform, c.ID, 0, "同意")
 	wantCode(t, err, fault.Conflict, "owned")
 }
 

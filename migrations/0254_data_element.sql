@@ -80,7 +80,7 @@ CREATE TABLE duty_claim (
     proposed_dept_id uuid REFERENCES department,
     resource_id      uuid REFERENCES resource ON DELETE SET NULL,
     reason           text NOT NULL,
-    state            text NOT NULL CHECK (state IN ('open', 'accepted', 'refused', 'withdrawn')),
+    state            text NOT NULL CHECK (state IN ('open', 'approved', 'refused', 'withdrawn')),
     decision         text NOT NULL DEFAULT '',
     made_by          uuid NOT NULL,
     decided_by       uuid,
@@ -89,7 +89,7 @@ CREATE TABLE duty_claim (
     created_at       timestamptz NOT NULL,
     updated_at       timestamptz NOT NULL,
     CONSTRAINT claim_is_for_itself CHECK (kind <> 'claim' OR proposed_dept_id = department_id),
-    CONSTRAINT decision_has_reason CHECK (state NOT IN ('accepted', 'refused') OR decision <> '')
+    CONSTRAINT decision_has_reason CHECK (state NOT IN ('approved', 'refused') OR decision <> '')
 );
 CREATE UNIQUE INDEX duty_claim_open ON duty_claim (element, division, department_id) WHERE state = 'open';
 CREATE INDEX duty_claim_created ON duty_claim (created_at DESC, id DESC);
@@ -103,10 +103,10 @@ FROM (VALUES
     ('keeps the register of data elements and decides who is the source',
      ARRAY['platform_operator'], ARRAY['data_element.write', 'duty.decide']),
     ('says for the own department of what it is the source',
-     ARRAY['dept_admin'], ARRAY['duty.claim'])
+     ARRAY['dept_admin'], ARRAY['duty.declare'])
 ) AS power (note, roles, actions), unnest(roles) AS role, unnest(actions) AS action;
 -- Not entered in the policy log: nodes of before do not know the actions, and nodes of after read the rules when they start.
 
 -- +goose Down
-DELETE FROM policy_rule WHERE action IN ('data_element.read', 'data_element.write', 'duty.decide', 'duty.claim');
+DELETE FROM policy_rule WHERE action IN ('data_element.read', 'data_element.write', 'duty.decide', 'duty.declare');
 DROP TABLE duty_claim, element_source, data_element;

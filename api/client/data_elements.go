@@ -61,7 +61,7 @@ type DutyClaim struct {
 	OwnerID      string     `json:"owner_dept_id"`
 	Owner        string     `json:"owner"` // Who is registered now.
 	Reason       string     `json:"reason"`
-	State        string     `json:"state"` // open, accepted, refused or withdrawn.
+	State        string     `json:"state"` // open, approved, refused or withdrawn.
 	Decision     string     `json:"decision"`
 	MadeBy       string     `json:"made_by"`
 	DecidedBy    string     `json:"decided_by"`
@@ -173,7 +173,7 @@ func (c *Client) ClaimDuty(ctx context.Context, claim NewDutyClaim, changes ...C
 	return create[DutyClaim](ctx, c, "/duty-claims", claim, changes...)
 }
 
-// DecideDuty decides about a claim. step is "accept" or "refuse".
+// DecideDuty decides about a claim. step is "approve" or "refuse".
 func (c *Client) DecideDuty(ctx context.Context, id, step, reason string, changes ...Change) (DutyClaim, error) {
 	return fetch[DutyClaim](ctx, c, http.MethodPost, "/duty-claims/"+id+"/"+step, map[string]string{"reason": reason}, changes...)
 }

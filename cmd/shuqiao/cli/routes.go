@@ -192,7 +192,7 @@ func Commands() []Command {
 		{Path: "duty list", Method: get, Route: "/duty-claims", Help: "List claims and objections.", Query: "state element", Columns: "id kind element_name division department proposed owner state created_at"},
 		{Path: "duty show", Method: get, Route: "/duty-claims/{id}", Help: "Show one claim."},
 		{Path: "duty claim", Method: post, Route: "/duty-claims", Help: "Claim to be the source of a data element, or object to who is.", Body: "kind! element! division proposed:proposed_dept_id resource:resource_id reason!", Once: true},
-		{Path: "duty accept", Method: post, Route: "/duty-claims/{id}/accept", Help: "Decide for a claim, and write the register by it.", Body: "reason!"},
+		{Path: "duty approve", Method: post, Route: "/duty-claims/{id}/approve", Help: "Decide for a claim, and write the register by it.", Body: "reason!"},
 		{Path: "duty refuse", Method: post, Route: "/duty-claims/{id}/refuse", Help: "Decide against a claim.", Body: "reason!"},
 		{Path: "duty withdraw", Method: post, Route: "/duty-claims/{id}/withdraw", Help: "Take a claim back."},
 		{Path: "base-database list", Method: get, Route: "/base-databases", Help: "List base and theme databases.", Columns: "code name theme lead_dept_id resource_id key_item registered_at"},
