@@ -165,6 +165,9 @@ var tones = map[string]string{
 	"mount_state.suspended": "orange",
 	"item_change.added":     "green", "item_change.removed": "red", "item_change.changed": "blue",
 	"base_state.bound": "green", "base_state.registered": "blue", "base_state.open": "yellow",
+	"element_state.current": "green", "duty_kind.claim": "blue", "duty_kind.contest": "orange",
+	"duty_state.open": "yellow", "duty_state.approved": "green", "duty_state.refused": "red",
+	"sleep.no_data": "red", "sleep.stale": "orange", "sleep.unused": "yellow",
 	"system_state.live": "green", "system_state.zombie": "orange", "system_state.single_office": "azure",
 }
 
