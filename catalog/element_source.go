@@ -226,7 +226,7 @@ func offers(ctx context.Context, tx *db.Tx, e DataElement, department, resource 
 		return fmt.Errorf("reading the entry of a source: %w", err)
 	}
 	if !good {
-		return fault.InvalidFields([]fault.Field{{Name: "resource_id", Code: "contradicts", Message: "name a published entry of the department that has an item of this data element"}})
+		return fault.InvalidFields([]fault.Field{{Name: "resource_id", Code: "not_offered", Message: "name a published entry of the department that has an item of this data element"}})
 	}
 	return nil
 }

@@ -185,7 +185,7 @@ func TestWhoWritesTheRegister(t *testing.T) {
 		{"element unknown", catalog.NewDutyClaim{Kind: catalog.DutyClaimed, Element: "nothing", Reason: "x"}},
 		{"division bad_form", catalog.NewDutyClaim{Kind: catalog.DutyClaimed, Element: "uscc", Division: "33", Reason: "x"}},
 		{"kind not_choice", catalog.NewDutyClaim{Kind: "wish", Element: "uscc", Reason: "x"}},
-		{"resource_id contradicts", catalog.NewDutyClaim{Kind: catalog.DutyClaimed, Element: "uscc", Reason: "x", ResourceID: uuid.New()}},
+		{"resource_id not_offered", catalog.NewDutyClaim{Kind: catalog.DutyClaimed, Element: "uscc", Reason: "x", ResourceID: uuid.New()}},
 		{"reason bad_character", catalog.NewDutyClaim{Kind: catalog.DutyClaimed, Element: "uscc", Reason: "a\x00"}},
 	} {
 		if _, err := b.service.ClaimDuty(b.ctx, b.admin, bad.in); !slices.Contains(wrongIn(err), bad.field) {
