@@ -113,6 +113,7 @@ func New(opt Options) (*API, error) {
 		{"clients", a.clientRoutes},
 		{"base databases", a.baseDatabaseRoutes},
 		{"working days", a.calendarRoutes},
+		{"data elements", a.dataElementRoutes},
 		{"resources", a.resourceRoutes},
 		{"mounts", a.mountRoutes},
 		{"sources", a.sourceRoutes},

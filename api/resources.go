@@ -70,6 +70,11 @@ type consentInput struct {
 type review struct {
 	Blocks   []fault.Field `json:"blocks"`
 	Warnings []fault.Field `json:"warnings"`
+
+	Similar []catalog.SimilarTo  `json:"similar" nullable:"false" doc:"Published entries of other departments that may be the same data."`
+	Owned   []catalog.ItemSource `json:"owned" nullable:"false" doc:"Items that another department is the source of."`
+	Score   int                  `json:"score" doc:"Completeness, 0 to 100."`
+	Points  []catalog.Point      `json:"points" nullable:"false" doc:"What every rule of it gives."`
 }
 
 func (a *API) resourceRoutes() {
@@ -116,8 +121,15 @@ func (a *API) resourceRoutes() {
 		return newList(steps, "", err)
 	})
 	handle(a, get("/resources/{id}/review", "What blocks the newest version, and what to look at", authz.ResourceReadDraft), func(ctx context.Context, p authz.Principal, in *IDInput) (review, error) {
-		blocks, warnings, err := s.Review(ctx, p, in.ID)
-		return review{Blocks: blocks, Warnings: warnings}, err
+		f, err := s.Findings(ctx, p, in.ID)
+		out := review{Blocks: f.Blocks, Warnings: f.Warnings, Similar: f.Similar, Owned: f.Owned, Score: f.Score, Points: f.Points}
+		if out.Similar == nil {
+			out.Similar = []catalog.SimilarTo{}
+		}
+		if out.Owned == nil {
+			out.Owned = []catalog.ItemSource{}
+		}
+		return out, err
 	})
 	handleMove(a, post("/resources/{id}/submit", "Submit to the department's review", authz.ResourceSubmit), s.Submit)
 	handleMove(a, post("/resources/{id}/recall", "Take back out of the department's review", authz.ResourceRecall), s.Recall)

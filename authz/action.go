@@ -27,8 +27,12 @@ const (
 	BaseDatabaseRead     Action = "base_database.read"
 	BaseDatabaseRegister Action = "base_database.register"
 
-	CalendarRead  Action = "calendar.read"
-	CalendarWrite Action = "calendar.write" // Working days: edit and import.
+	CalendarRead     Action = "calendar.read"
+	CalendarWrite    Action = "calendar.write"     // Working days: edit and import.
+	DataElementRead  Action = "data_element.read"  // Data elements, and who is the source of each.
+	DataElementWrite Action = "data_element.write" // Keep the register of data elements.
+	DutyDeclare      Action = "duty.declare"       // Say that the own department is the source, or that another is not.
+	DutyDecide       Action = "duty.decide"        // Say who is the source (Order 809, Art 19).
 
 	ResourceRead        Action = "resource.read"       // Published entries, by anyone signed in.
 	ResourceReadDraft   Action = "resource.read_draft" // Unpublished versions and their review history.
@@ -131,6 +135,10 @@ var actions = []struct {
 	{BaseDatabaseRegister, anyDepartment},
 	{CalendarRead, anyDepartment},
 	{CalendarWrite, anyDepartment},
+	{DataElementRead, anyDepartment},
+	{DataElementWrite, anyDepartment},
+	{DutyDeclare, ownDepartment},
+	{DutyDecide, anyDepartment},
 	{ResourceRead, anyDepartment},
 	{ResourceReadDraft, ownDepartment},
 	{ResourceCompile, ownDepartment},

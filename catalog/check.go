@@ -30,22 +30,17 @@ const maxIndexed = 600
 
 // Facts are what a check needs to know besides the metadata itself.
 type Facts struct {
-	Today         string             // YYYY-MM-DD in Asia/Shanghai: statements may not be dated later.
-	ProviderCode  string             // The provider's unified social credit code.
-	NameTaken     bool               // Another entry of the provider has this name.
-	HasMounts     bool               // A mount of the entry is active.
-	BaseDatabases []string           // Codes of the base databases that exist.
-	Systems       []uuid.UUID        // The provider's registered systems.
-	Departments   map[uuid.UUID]bool // Of the departments named, those that exist.
-	Similar       []SimilarTo        // Entries of other departments that look like this one.
-	KeyItems      map[string]string  // Base database code to the identifier of its registered key item.
-}
-
-// SimilarTo is an entry of another department that may be the same data (一数一源 conflict).
-type SimilarTo struct {
-	Department string // Name of the department.
-	Name       string // Name of its entry.
-	Items      int    // Percentage of this version's items whose names the entry has, 0-100.
+	Today           string             // YYYY-MM-DD in Asia/Shanghai: statements may not be dated later.
+	ProviderCode    string             // The provider's unified social credit code.
+	NameTaken       bool               // Another entry of the provider has this name.
+	HasMounts       bool               // A mount of the entry is active.
+	BaseDatabases   []string           // Codes of the base databases that exist.
+	Systems         []uuid.UUID        // The provider's registered systems.
+	Departments     map[uuid.UUID]bool // Of the departments named, those that exist.
+	Similar         []SimilarTo        // Entries of other departments that look like this one.
+	Owned           []ItemSource       // Items that another department is registered as the source of.
+	UnknownElements []int              // Indices of items that name a data element which the register does not know.
+	KeyItems        map[string]string  // Base database code to the identifier of its registered key item.
 }
 
 // checker collects findings in the order of the fields.
@@ -108,6 +103,7 @@ func checked(m Metadata, facts Facts) *checker {
 	c.statements()
 	c.responsibility()
 	c.items()
+	c.oneSource()
 	c.words()
 	c.similarity()
 	return c
@@ -142,6 +138,7 @@ func (c *checker) storable() {
 		{"open_condition", m.OpenCondition, maxText},
 		{"usage_terms", m.UsageTerms, maxText},
 		{"collect_basis", m.CollectBasis, maxText},
+		{"recollect_reason", m.RecollectReason, maxText},
 		{"contact_name", m.ContactName, maxName},
 		{"contact_phone", m.ContactPhone, maxName},
 	} {

@@ -295,14 +295,3 @@ func (c *checker) disagreement(title, items string) {
 
 // sameItems is the share of equal items from which two entries look alike (check 2.6).
 const sameItems = 80
-
-// similarity points out entries of other departments that may hold the same data.
-func (c *checker) similarity() {
-	for _, s := range c.facts.Similar {
-		if s.Items >= sameItems {
-			c.warn("items", "one_source", "%s has an entry %s with %d %% of these items; one department should be the source (Art 19)", s.Department, s.Name, s.Items)
-		} else {
-			c.warn("name", "one_source", "%s has an entry %s with nearly the same name; one department should be the source (Art 19)", s.Department, s.Name)
-		}
-	}
-}

@@ -50,39 +50,11 @@ func (s *Service) facts(ctx context.Context, tx *db.Tx, r Resource, v Version) (
 			f.KeyItems[b.Code] = b.KeyItem
 		}
 	}
+	if f.Owned, f.UnknownElements, err = owned(ctx, tx, r, v); err != nil {
+		return Facts{}, err
+	}
 	f.Similar, err = similar(ctx, tx, r, v)
 	return f, err
-}
-
-// maxSimilar bounds how many similar entries are pointed out.
-const maxSimilar = 5
-
-// similar finds published entries of other departments with nearly the same name, or with most of the same items.
-func similar(ctx context.Context, q Querier, r Resource, v Version) ([]SimilarTo, error) {
-	names := make([]string, 0, len(v.Items))
-	for _, item := range v.Items {
-		names = append(names, item.Name)
-	}
-	found, err := q.Query(ctx, `
-		WITH same AS (
-			SELECT i.resource_id, count(*) * 100 / greatest(cardinality($3::text[]), 1) AS percent
-			FROM item i JOIN resource o ON o.id = i.resource_id AND o.published = i.version
-			WHERE i.name = ANY($3) AND o.state = 'published' AND o.provider_dept_id <> $1
-			GROUP BY i.resource_id)
-		SELECT d.name, o.name, coalesce(same.percent, 0)::int
-		FROM resource o JOIN department d ON d.id = o.provider_dept_id LEFT JOIN same ON same.resource_id = o.id
-		WHERE o.state = 'published' AND o.provider_dept_id <> $1
-			AND (same.percent >= $4 OR regexp_replace(o.name, $5, '', 'g') = regexp_replace($2, $5, '', 'g'))
-		ORDER BY 3 DESC, 1, 2 LIMIT $6`,
-		r.ProviderDeptID, v.Name, names, sameItems, `[\s()（）的]|信息|数据|基本`, maxSimilar)
-	if err != nil {
-		return nil, fmt.Errorf("looking for similar entries: %w", err)
-	}
-	out, err := pgx.CollectRows(found, pgx.RowToStructByPos[SimilarTo])
-	if err != nil {
-		return nil, fmt.Errorf("looking for similar entries: %w", err)
-	}
-	return out, nil
 }
 
 // column reads one column.

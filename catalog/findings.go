@@ -16,6 +16,9 @@ type Findings struct {
 	Blocks    []fault.Field // What refuses a submission, in the order of the fields.
 	Warnings  []fault.Field // What reviewers should look at.
 	Similar   []SimilarTo   // Entries of other departments that look like this one; each is a warning, too.
+	Owned     []ItemSource  // Items that another department is registered as the source of; each that is not referenced is a warning, too.
+	Score     int           // Completeness, 0 to 100, of the version and the data behind the entry.
+	Points    []Point       // What every rule of it gives.
 	Needed    int           // Statements that the catalogue demands of this version. The items together are one.
 	Filled    int           // How many of them are there.
 	ShareType ShareType     // The strictest of the items that are not withheld.
@@ -31,7 +34,7 @@ func (s *Service) Findings(ctx context.Context, p authz.Principal, id uuid.UUID)
 	if _, err := s.enforcer.Check(ctx, p, authz.ResourceReadDraft, resourceTarget(r)); err != nil {
 		return Findings{}, err
 	}
-	return s.findings(ctx, r, nil)
+	return s.findings(ctx, p, r, nil)
 }
 
 // CheckDraft returns what the rules would say about the newest version of an entry if it stated m. Nothing is stored: this is
@@ -45,12 +48,12 @@ func (s *Service) CheckDraft(ctx context.Context, p authz.Principal, id uuid.UUI
 		return Findings{}, err
 	}
 	normalise(&m)
-	return s.findings(ctx, r, &m)
+	return s.findings(ctx, p, r, &m)
 }
 
 // findings checks the newest version of r, with m in place of what it states unless m is nil. What cannot be stored is not
 // compared with the database either: it may hold what a query cannot.
-func (s *Service) findings(ctx context.Context, r Resource, m *Metadata) (Findings, error) {
+func (s *Service) findings(ctx context.Context, p authz.Principal, r Resource, m *Metadata) (Findings, error) {
 	var out Findings
 	err := s.db.InTx(ctx, func(tx *db.Tx) error {
 		v, err := loadVersion(ctx, tx, r.ID, r.Newest)
@@ -65,10 +68,16 @@ func (s *Service) findings(ctx context.Context, r Resource, m *Metadata) (Findin
 			if facts, err = s.facts(ctx, tx, r, v); err != nil {
 				return err
 			}
+			s.screen(p, &facts)
 		}
 		c := checked(v.Metadata, facts)
+		behind, err := truthOf(ctx, tx, r.ID)
+		if err != nil {
+			return err
+		}
+		score, points := Completeness(v.Metadata, behind)
 		out = Findings{
-			Blocks: c.blocks, Warnings: c.warnings, Similar: facts.Similar, Needed: c.needed, Filled: c.filled,
+			Blocks: c.blocks, Warnings: c.warnings, Similar: facts.Similar, Owned: facts.Owned, Score: score, Points: points, Needed: c.needed, Filled: c.filled,
 			ShareType: deriveShareType(v.Items), Grade: deriveGrade(v.Items),
 		}
 		return nil

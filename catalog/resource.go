@@ -156,6 +156,7 @@ type Metadata struct {
 	SourceDeptID    uuid.UUID        `json:"source_dept_id"` // Zero means the provider.
 	SystemID        uuid.UUID        `json:"system_id"`
 	CollectBasis    string           `json:"collect_basis"`
+	RecollectReason string           `json:"recollect_reason"` // Why items are collected again that another department, their source, offers (Art 19).
 	Themes          []string         `json:"themes"`
 	Tags            []string         `json:"tags"`
 	ContactName     string           `json:"contact_name"`

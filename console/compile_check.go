@@ -15,6 +15,9 @@ type entryFindings struct {
 	Needed, Filled   int
 	Blocks, Warnings []finding
 	Similar          []catalog.SimilarTo
+	Owned            []catalog.ItemSource // Items that another department is the source of and that are not referenced.
+	Score            int
+	Points           []catalog.Point // Of the rules that are not met whole.
 	ShareType        catalog.ShareType
 	Grade            catalog.Grade
 	At               string // JSON: sentences by field, for the script to put there.
@@ -88,7 +91,12 @@ func (v *visit) fieldLabel(name string, items []catalog.Item) string {
 // entryFindings says findings in words. What is only missing is not shown at its field before somebody tried to submit: a new
 // form would be red all over.
 func (v *visit) entryFindings(f catalog.Findings, m catalog.Metadata, tried bool) entryFindings {
-	out := entryFindings{Needed: f.Needed, Filled: f.Filled, Similar: f.Similar, ShareType: f.ShareType, Grade: f.Grade}
+	out := entryFindings{Needed: f.Needed, Filled: f.Filled, Similar: f.Similar, Score: f.Score, Points: unmet(f.Points), ShareType: f.ShareType, Grade: f.Grade}
+	for _, o := range f.Owned {
+		if !o.Referenced {
+			out.Owned = append(out.Owned, o)
+		}
+	}
 	at := map[string]string{}
 	say := func(field fault.Field) finding {
 		one := finding{Where: v.fieldLabel(field.Name, m.Items), Sentence: v.finding(field), Href: "#f-" + indices.ReplaceAllString(field.Name, "")}
@@ -105,7 +113,7 @@ func (v *visit) entryFindings(f catalog.Findings, m catalog.Metadata, tried bool
 		}
 	}
 	for _, field := range f.Warnings {
-		if field.Code != "one_source" { // Similar says it with names.
+		if field.Code != "one_source" && field.Code != "owned_elsewhere" { // Similar and Owned say it with names.
 			out.Warnings = append(out.Warnings, say(field))
 		}
 	}
@@ -114,6 +122,16 @@ func (v *visit) entryFindings(f catalog.Findings, m catalog.Metadata, tried bool
 		raw = []byte("{}")
 	}
 	out.At = string(raw)
+	return out
+}
+
+// unmet keeps the points of rules that are not met whole.
+func unmet(points []catalog.Point) (out []catalog.Point) {
+	for _, p := range points {
+		if p.Got < p.Points {
+			out = append(out, p)
+		}
+	}
 	return out
 }
 

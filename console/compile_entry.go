@@ -136,7 +136,7 @@ var sections = []struct {
 	{"sharing", []string{"declared_share_type", "share_condition", "share_scope", "share_purpose", "withhold_reason", "withhold_basis", "withhold_decision", "share_methods", "usage_terms"}},
 	{"format", []string{"format_category", "formats", "update_cycle", "open", "open_condition"}},
 	{"statements", []string{"secrecy", "secrecy_assessment", "pi_assessment", "head_signoff"}},
-	{"responsibility", []string{"system_id", "source_dept_id", "collect_basis", "contact_name", "contact_phone"}},
+	{"responsibility", []string{"system_id", "source_dept_id", "collect_basis", "recollect_reason", "contact_name", "contact_phone"}},
 }
 
 // looks of the acts; those that are not named are plain buttons.

@@ -279,7 +279,7 @@ func (v *visit) typedDraft() (draftOf, error) {
 		ShareScope: v.field("share_scope"), SharePurpose: v.field("share_purpose"), WithholdReason: v.field("withhold_reason"),
 		DeclaredShare: catalog.ShareType(v.field("declared_share_type")), Open: v.field("open") == "true", OpenCondition: v.field("open_condition"),
 		UpdateCycle: catalog.UpdateCycle(v.field("update_cycle")), RelatedCodes: parted(v.field("related_codes")), UsageTerms: v.field("usage_terms"),
-		Secrecy: v.field("secrecy"), SourceDeptID: id("source_dept_id"), SystemID: id("system_id"), CollectBasis: v.field("collect_basis"),
+		Secrecy: v.field("secrecy"), SourceDeptID: id("source_dept_id"), SystemID: id("system_id"), CollectBasis: v.field("collect_basis"), RecollectReason: v.field("recollect_reason"),
 		Themes: parted(v.field("themes")), Tags: parted(v.field("tags")), ContactName: v.field("contact_name"), ContactPhone: v.field("contact_phone"),
 		Level: v.field("level"), DivisionCode: v.field("division_code"), BaseDatabase: v.field("base_database"), Template: v.field("template"),
 		WithholdBasis: optionally(catalog.WithholdBasis{

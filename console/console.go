@@ -116,6 +116,7 @@ func (c *console) routes() {
 	c.registerRoutes(m)
 	c.coverageRoutes(m)
 	c.calendarRoutes(m)
+	c.elementRoutes(m)
 	c.requestRoutes(m)
 	c.grantRoutes(m)
 	c.exchangeRoutes(m)

@@ -19,6 +19,10 @@ type homePage struct {
 	Days    int
 	MayWait bool // The reader has a list of what waits.
 	Waiting int
+
+	ShowSleeping bool // The reader answers for entries that may sleep.
+	Sleeping     int
+	SleepingSaid string
 }
 
 // baseTile is one base database. It opens the directory narrowed to it.
@@ -59,6 +63,7 @@ func (c *console) showHome(v *visit) error {
 	if page.MayWait = v.mayOwn(authz.RequestRead); page.MayWait {
 		page.Waiting = v.waiting()
 	}
+	page.ShowSleeping, page.Sleeping, page.SleepingSaid = v.sleepingTile()
 	return v.show("home", "home.title", page)
 }
 

@@ -167,6 +167,9 @@ var tones = map[string]string{
 	"base_state.bound": "green", "base_state.registered": "blue", "base_state.open": "yellow",
 	"covered.true": "green", "covered.false": "orange", "coverage_state.listed": "green", "coverage_state.nil_return": "azure", "coverage_state.missing": "red",
 	"nil_state.filed": "green", "nil_state.withdrawn": "secondary", "day_kind.off": "red", "day_kind.work": "azure", "day_kind.week": "secondary",
+	"element_state.current": "green", "duty_kind.claim": "blue", "duty_kind.contest": "orange",
+	"duty_state.open": "yellow", "duty_state.approved": "green", "duty_state.refused": "red",
+	"sleep.no_data": "red", "sleep.stale": "orange", "sleep.unused": "yellow",
 	"system_state.live": "green", "system_state.zombie": "orange", "system_state.single_office": "azure",
 }
 

@@ -56,6 +56,7 @@ func TestConsole(t *testing.T) {
 	t.Run("a system gets its keys", func(t *testing.T) { testClients(t, h) })
 	t.Run("rules change in sight", func(t *testing.T) { testRules(t, h) })
 	t.Run("channels of alarms", func(t *testing.T) { testChannels(t, h) })
+	t.Run("data elements, their sources, and what sleeps", func(t *testing.T) { testElements(t, h) })
 	t.Run("my account: password, second factor, deputy", func(t *testing.T) { testAccount(t, h) })
 	t.Run("signing out ends the session", func(t *testing.T) { testSignOut(t, h) })
 	t.Run("hostile addresses and forms are refused", func(t *testing.T) { testHostile(t, h) })

@@ -61,8 +61,9 @@ type formPart struct {
 	Choice     choice
 	Items      []formItem
 	Filterable []catalog.Item
-	Words      string // The row filter in words.
-	KeepsRows  bool   // The draft's row filter says more than the lines of the form can: it stays as it is.
+	Words      string               // The row filter in words.
+	Sources    []catalog.ItemSource // Items that another department is the source of.
+	KeepsRows  bool                 // The draft's row filter says more than the lines of the form can: it stays as it is.
 }
 
 type formItem struct {
@@ -117,6 +118,9 @@ func (v *visit) newForm(ids ...uuid.UUID) (formPage, error) {
 			return formPage{}, fault.New(fault.Forbidden, "forbidden", "you cannot ask for this resource")
 		}
 		part := formPart{Resource: r, Provider: v.department(r.ProviderDeptID)}
+		if part.Sources, err = v.Catalog.ItemSources(v.r.Context(), v.principal, id); err != nil {
+			return formPage{}, err
+		}
 		if page.Several {
 			part.Prefix = partPrefix(id)
 		}

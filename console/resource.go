@@ -1,6 +1,7 @@
 package console
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,8 +23,11 @@ type resourcePage struct {
 	WhyNot     string // Key of the sentence that says why it cannot be asked for, or "".
 	Law        string // The provision that forbids sharing, as the provider stated it, or "".
 	Fresh      *freshness
-	Task       string // Id of the collecting task, where the reader may see it.
-	Access     string // Address of who can see it, for those who may ask.
+	Truth      *catalog.Truth       // On the first tab.
+	Unmet      []catalog.Point      // Of it: the rules of completeness that are not met whole.
+	Sources    []catalog.ItemSource // Items that another department is the source of; on the first tab.
+	Task       string               // Id of the collecting task, where the reader may see it.
+	Access     string               // Address of who can see it, for those who may ask.
 	Tab        string
 	Tabs       []tab
 
@@ -111,12 +115,36 @@ func (c *console) showResource(v *visit) error {
 			return err
 		}
 	}
+	if page.Tab == "basics" {
+		if err := v.fillTruth(&page); err != nil {
+			return err
+		}
+	}
 	if chosen.fill != nil {
 		if err := chosen.fill(v, &page); err != nil {
 			return err
 		}
 	}
 	return v.show("resource", r.Name, page)
+}
+
+// fillTruth reads what there is behind an entry and who is the source of its items.
+func (v *visit) fillTruth(page *resourcePage) error {
+	truth, err := v.Catalog.Truth(v.r.Context(), v.principal, page.Resource.ID)
+	if err != nil {
+		return err
+	}
+	page.Truth, page.Unmet = &truth, unmet(truth.Points)
+	page.Sources, err = v.Catalog.ItemSources(v.r.Context(), v.principal, page.Resource.ID)
+	return err
+}
+
+// Percent is the share of rows that pass, of a hundred.
+func (p resourcePage) Percent() string {
+	if p.Truth == nil || p.Truth.Quality == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*p.Truth.Quality*100, 'f', -1, 64) + " %"
 }
 
 // Address is this page with one of its tabs.

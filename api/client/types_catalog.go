@@ -128,6 +128,7 @@ type Metadata struct {
 	SourceDeptID    string           `json:"source_dept_id,omitempty"` // Zero means the provider.
 	SystemID        string           `json:"system_id,omitempty"`
 	CollectBasis    string           `json:"collect_basis"`
+	RecollectReason string           `json:"recollect_reason"` // Why items are collected again that another department, their source, offers.
 	Themes          []string         `json:"themes"`
 	Tags            []string         `json:"tags"`
 	ContactName     string           `json:"contact_name"`

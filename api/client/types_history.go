@@ -44,6 +44,11 @@ type HistoryEntry struct {
 type Review struct {
 	Blocks   []FieldError `json:"blocks"`
 	Warnings []FieldError `json:"warnings"`
+
+	Similar []SimilarTo  `json:"similar"` // Published entries of other departments that may be the same data.
+	Owned   []ItemSource `json:"owned"`   // Items that another department is the source of.
+	Score   int          `json:"score"`   // Completeness, 0 to 100.
+	Points  []Point      `json:"points"`  // What every rule of it gives.
 }
 
 // ThemeDatabase is a theme database to add and register.

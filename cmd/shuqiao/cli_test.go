@@ -100,6 +100,8 @@ var listTypes = map[string]any{
 	"run reconciliation": client.Reconciliation{}, "schedule list": client.Schedule{}, "schedule fires": client.Fire{}, "alarm list": client.Alarm{}, "alarm rules": client.AlarmRule{}, "alarm channels": client.AlarmChannel{},
 	"alarm deliveries": client.AlarmDelivery{}, "department list": client.Department{},
 	"system list": client.System{}, "base-database list": client.BaseDatabase{}, "client list": client.ConsumingSystem{}, "client key list": client.Key{},
+	"data-element list": client.DataElement{}, "data-element sources": client.ElementSource{}, "duty list": client.DutyClaim{},
+	"resource item-sources": client.ItemSource{}, "resource sleeping": client.SleepingEntry{},
 	"resource access": client.Access{}, "client access": client.Access{},
 	"user list": client.User{}, "user handed-over": client.Handed{}, "user deputy list": client.Deputy{}, "me deputy list": client.Deputy{},
 	"me session list": client.OpenSession{}, "me colleagues": client.User{}, "client key expiring": client.ExpiringKey{}, "policy rules": client.Rule{}, "audit events": client.Event{}, "audit usage": client.Usage{},

@@ -183,6 +183,7 @@ const (
 	noteKeysEvery   = time.Hour
 	refusalsEvery   = 250 * time.Millisecond // Asks the database only after a grant changed.
 	moveRunsEvery   = time.Hour
+	truthEvery      = time.Minute // Looks whether the hour is over; one node does it then.
 )
 
 // chores does what has to be done now and then until ctx ends.
@@ -207,6 +208,7 @@ func (p *Program) chores(ctx context.Context) error {
 		{"noting refusals", refusalsEvery, p.Sharing.NoteRefusals},
 		{"returning idle quota", sweepEvery, func(ctx context.Context) error { return p.Sharing.ReturnIdleQuota(ctx, idleQuota) }},
 		{"forgetting quota blocks", forgetBlocksAll, p.Sharing.ForgetBlocks},
+		{"refreshing what is true of data", truthEvery, func(ctx context.Context) error { _, err := p.Catalog.RefreshTruth(ctx); return err }},
 		{"removing what is due", retentionEvery, p.Retention.Round},
 	}
 	var wait sync.WaitGroup
