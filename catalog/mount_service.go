@@ -460,6 +460,9 @@ func (s *Service) carryMount(ctx context.Context, tx *db.Tx, r Resource, before,
 	case stop:
 		_, err = tx.Exec(ctx, "UPDATE mount SET state = 'suspended', note = $2, row_version = row_version + 1, updated_at = $3 WHERE id = $1",
 			m.ID, "a newer version withholds or drops what this mount feeds", tx.Now())
+		if err == nil {
+			err = endDrift(ctx, tx, m.ID)
+		}
 	case same && mapped == 0:
 		_, err = tx.Exec(ctx, "UPDATE mount SET version = $2, row_version = row_version + 1, updated_at = $3 WHERE id = $1",
 			m.ID, after.Number, tx.Now())

@@ -16,12 +16,15 @@ const (
 
 // titleOf is the part of a comment that is a name: up to the first sign that begins an explanation. "" when there is none.
 func titleOf(comment string) string {
-	comment = strings.TrimSpace(strings.Map(printable, comment))
+	comment = clean(comment)
 	if at := strings.IndexFunc(comment, func(r rune) bool { return strings.ContainsRune("\n\r\t,,。;;::((\u3010[|", r) }); at > 0 {
 		comment = comment[:at]
 	}
 	return shorten(strings.TrimSpace(comment), maxName)
 }
+
+// clean is text of a source as the directory can keep it.
+func clean(s string) string { return strings.TrimSpace(strings.Map(printable, s)) }
 
 // printable drops control characters other than those that part lines, and what is no Unicode.
 func printable(r rune) rune {

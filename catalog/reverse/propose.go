@@ -3,7 +3,6 @@ package reverse
 import (
 	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/shuqiao/shuqiao/catalog/codes"
@@ -31,7 +30,7 @@ const (
 func Propose(t Table, sample *Sample) Proposal {
 	p := Proposal{Object: t.Object, Name: titleOf(t.Comment), Evidence: []Evidence{{Kind: FromComment}}, Items: []Item{}}
 	if p.Name == "" {
-		p.Name, p.Evidence[0].Kind = shorten(t.Name, maxName), FromName
+		p.Name, p.Evidence[0].Kind = shorten(clean(t.Name), maxName), FromName
 	}
 	if sample != nil {
 		p.Sampled = sample.rows
@@ -96,14 +95,14 @@ func (i *Item) naming(c connectors.Column, no int, names, identifiers map[string
 	i.Name = titleOf(c.Comment)
 	evidence := Evidence{Kind: FromComment}
 	if i.Name == "" {
-		i.Name, evidence.Kind = shorten(strings.TrimSpace(c.Name), maxName), FromName
+		i.Name, evidence.Kind = shorten(clean(c.Name), maxName), FromName
 	}
 	if i.Name == "" {
 		i.Name = "#" + strconv.Itoa(no)
 	}
 	i.Name = distinct(i.Name, maxName, names)
 	i.suggest("name", i.Name, true, evidence)
-	if comment := strings.TrimSpace(c.Comment); comment != i.Name && comment != "" {
+	if comment := clean(c.Comment); comment != i.Name && comment != "" {
 		i.Definition = shorten(comment, maxDefinition)
 		i.suggest("definition", i.Definition, true, Evidence{Kind: FromComment})
 	}
