@@ -18,8 +18,16 @@ type Sample struct {
 	rows    int
 	asOf    time.Time
 	seed    maphash.Seed
+	asked   []asked
 	names   []string // The columns of the batches, in their order.
 	columns []*columnSample
+}
+
+// asked is one question that is put to values: a validator, a form or a code list.
+type asked struct {
+	name string
+	list bool
+	is   func(value string) bool // Given the normalised value.
 }
 
 // columnSample is what is counted of one column.
@@ -27,7 +35,7 @@ type columnSample struct {
 	filled  int // Rows with a value that is not blank.
 	longest int // In characters.
 	passed  map[string]int
-	gaveUp  map[string]bool // Checks that no value had passed when it was clear what the column does not hold.
+	gaveUp  []bool // By question: no value had passed it when it was clear what the column does not hold.
 	coded   map[string]int
 	seen    map[string]map[string]bool // Codes of each list that occurred: national codes, not data of persons.
 	dates   int
@@ -38,7 +46,7 @@ type columnSample struct {
 }
 
 // giveUpAfter is how many values a check may fail from the start before it is no longer asked.
-const giveUpAfter = 64
+const giveUpAfter = 40
 
 // The forms that have no validator, because what is stored need not have them.
 const (
@@ -65,15 +73,44 @@ func Sampled(kind connectors.Kind) bool {
 
 // NewSample returns an empty sample of columns, which must be Sampled. asOf is the day by which dates inside numbers are judged.
 func NewSample(columns []connectors.Column, asOf time.Time) *Sample {
-	s := &Sample{asOf: asOf, seed: maphash.MakeSeed()}
+	s := &Sample{asOf: asOf, seed: maphash.MakeSeed(), asked: questions(asOf)}
 	for _, c := range columns {
 		s.names = append(s.names, c.Name)
 		s.columns = append(s.columns, &columnSample{
-			passed: map[string]int{}, gaveUp: map[string]bool{}, coded: map[string]int{}, seen: map[string]map[string]bool{}, unique: map[uint64]struct{}{},
-			text: c.Kind == connectors.Text || c.Kind == connectors.Integer,
+			passed: map[string]int{}, gaveUp: make([]bool, len(s.asked)), coded: map[string]int{}, seen: map[string]map[string]bool{},
+			unique: map[uint64]struct{}{}, text: c.Kind == connectors.Text || c.Kind == connectors.Integer,
 		})
 	}
 	return s
+}
+
+// questions lists what every value is asked.
+func questions(asOf time.Time) []asked {
+	var out []asked
+	for _, name := range checks {
+		v, _, _ := codes.FindValidator(name)
+		out = append(out, asked{name: name, is: func(value string) bool {
+			findings := v.Check(v.Normalise(value), asOf)
+			// A division that is not in the table may be any number with the right beginning.
+			if name == "division" {
+				return findings == nil
+			}
+			_, wrong := codes.FirstError(findings)
+			return !wrong
+		}})
+	}
+	out = append(
+		out, asked{name: looksEmail, is: emailForm.MatchString}, asked{name: looksPhone, is: phoneForm.MatchString},
+		asked{name: looksBankCard, is: luhn},
+	)
+	for _, list := range codes.Lists() {
+		known := make(map[string]bool, len(list.Entries))
+		for _, code := range list.Codes() {
+			known[code] = true
+		}
+		out = append(out, asked{name: list.Name, list: true, is: func(value string) bool { return known[value] }})
+	}
+	return out
 }
 
 // Rows is how many rows were added.
@@ -112,73 +149,74 @@ func (c *columnSample) add(value string, s *Sample) {
 		return
 	}
 	c.filled++
-	c.longest = max(c.longest, utf8.RuneCountInString(value))
+	runes := utf8.RuneCountInString(value)
+	c.longest = max(c.longest, runes)
 	c.unique[maphash.String(s.seed, value)] = struct{}{}
 	if !c.text {
 		return
 	}
-	if len(plain) > maxLook {
-		c.scan(value)
+	if runes >= leastText && hasNumber(plain) {
+		// A value that is such a number as a whole is no free text, and shorter than that.
+		m, _ := mask.Find("text_scan")
+		if hidden, _ := m.Go(value, nil); hidden != value {
+			c.within++
+		}
+	}
+	// What has other characters is no number, no code and no date; it agrees with no question.
+	if len(plain) > maxLook || !isASCII(plain) {
 		return
 	}
-	for _, name := range checks {
-		c.ask(name, func() bool {
-			v, _, _ := codes.FindValidator(name)
-			findings := v.Check(v.Normalise(value), s.asOf)
-			// A division that is not in the table may be any number with the right beginning.
-			if name == "division" {
-				return findings == nil
+	for i, question := range s.asked {
+		switch {
+		case c.gaveUp[i]:
+		case !question.is(plain):
+			c.gaveUp[i] = c.filled >= giveUpAfter && c.passed[question.name]+c.coded[question.name] == 0
+		case question.list:
+			c.coded[question.name]++
+			if c.seen[question.name] == nil {
+				c.seen[question.name] = map[string]bool{}
 			}
-			_, wrong := codes.FirstError(findings)
-			return !wrong
-		})
-	}
-	c.ask(looksEmail, func() bool { return emailForm.MatchString(plain) })
-	c.ask(looksPhone, func() bool { return phoneForm.MatchString(plain) })
-	c.ask(looksBankCard, func() bool { return luhn(plain) })
-	for _, list := range codes.Lists() {
-		c.ask("list:"+list.Name, func() bool {
-			if _, ok := list.Find(plain); !ok {
-				return false
-			}
-			if c.seen[list.Name] == nil {
-				c.seen[list.Name] = map[string]bool{}
-			}
-			c.seen[list.Name][plain] = true
-			c.coded[list.Name]++
-			return true
-		})
+			c.seen[question.name][plain] = true
+		default:
+			c.passed[question.name]++
+		}
 	}
 	switch {
+	case len(plain) < 8 || plain[0] != '1' && plain[0] != '2':
 	case isDate(plain):
 		c.dates++
 	case timeForm.MatchString(plain):
 		c.times++
 	}
-	c.scan(value)
 }
 
-// ask counts a check that is still worth asking.
-func (c *columnSample) ask(name string, check func() bool) {
-	if c.gaveUp[name] {
-		return
+// leastText is from how many characters on a value is looked through for numbers inside it, and leastNumber how many digits such
+// numbers have.
+const (
+	leastText   = 20
+	leastNumber = 11
+)
+
+// hasNumber reports whether s has so many digits in a row that an identity or mobile number may be among them.
+func hasNumber(s string) bool {
+	run := 0
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			run = 0
+		} else if run++; run >= leastNumber {
+			return true
+		}
 	}
-	if check() {
-		c.passed[name]++
-	} else if c.passed[name] == 0 && c.filled >= giveUpAfter {
-		c.gaveUp[name] = true
-	}
+	return false
 }
 
-// scan looks for identity and mobile numbers inside free text. A value that is such a number as a whole is no free text.
-func (c *columnSample) scan(value string) {
-	if utf8.RuneCountInString(value) < 20 {
-		return
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
 	}
-	m, _ := mask.Find("text_scan")
-	if hidden, _ := m.Go(value, nil); hidden != value {
-		c.within++
-	}
+	return true
 }
 
 // isDate reports whether s is a day of the calendar as YYYY-MM-DD, YYYY/MM/DD or YYYYMMDD.
