@@ -47,7 +47,7 @@ const (
 type DraftInput struct {
 	Objects []string `json:"objects"`        // As Tables names them; at most 500.
 	Rows    *int     `json:"rows,omitempty"` // How many rows of each table to look at, 0 to 1,000; 1,000 when not given.
-	Create  bool     `json:"create"`         // Keep each proposal as a draft of the caller's department.
+	Create  bool     `json:"-"`              // Keep each proposal as a draft of the caller's department.
 }
 
 // DraftedTable is what became of one table. Problem says why there is no proposal, no sample or no draft; it is nil when all went

@@ -83,6 +83,7 @@ var helps = map[string]string{
 	"filing-date": "Of the filing, YYYY-MM-DD.", "filing": "The filing after negotiation, where grants exist.", "kind": "Which kind.", "priority": "1 is served first, 9 last.",
 	"severity": "info, warning or critical.", "least-severity": "info, warning or critical.", "rule": "Key of a rule.", "until": "As 2026-01-31T00:00:00+08:00, at most 90 days on.",
 	"note": "What is being done about it.", "threshold": "In the unit of the rule.", "webhook": "Its address.", "secret": "File with the secret; it is asked for when not given.",
+	"create": "true keeps what is proposed as drafts.", "rows": "How many rows of each table to look at, 0 to 1000.", "mount": "Id of a mount.", "source": "Id of a source.",
 	"by": "The head of the provider's sharing office.", "date": "YYYY-MM-DD.", "document": "Number or title of the document.",
 }
 
