@@ -51,7 +51,7 @@ func TestClientKnowsEveryField(t *testing.T) {
 		{client.Proposal{}, catalog.Proposal{}},
 		{client.ProposedItem{}, catalog.ProposedItem{}},
 		{client.Suggestion{}, catalog.Suggestion{}},
-		{client.Evidence{}, catalog.Evidence{}},
+		{client.SampleEvidence{}, catalog.Evidence{}},
 		{client.Origin{}, catalog.Origin{}},
 		{client.Drift{}, catalog.Drift{}},
 		{client.Terms{}, sharing.Terms{}},

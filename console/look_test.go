@@ -106,6 +106,11 @@ func TestEveryCodeHasAWord(t *testing.T) {
 	t.Parallel()
 	groups := map[string][]string{
 		"share_type":      text(catalog.Unconditional, catalog.Conditional, catalog.Withheld),
+		"drift_kind":      text(catalog.DriftKinds()...),
+		"drift_state":     driftStates(),
+		"draft_problem":   {"describe", "sample", "draft"},
+		"evidence":        text(catalog.EvidenceKinds()...),
+		"meaning":         catalog.Meanings(),
 		"share_method":    text(catalog.ByTable, catalog.ByFile, catalog.ByAPI),
 		"grade":           text(catalog.L1, catalog.L2, catalog.L3, catalog.L4),
 		"update_cycle":    text(catalog.Realtime, catalog.Daily, catalog.Weekly, catalog.Monthly, catalog.Quarterly, catalog.Yearly, catalog.Irregular),
@@ -181,7 +186,7 @@ func TestEveryCodeHasAWord(t *testing.T) {
 		"equality":        {"true", "false"},
 		"answer":          {"true", "false"},
 		"entry_act":       text(catalog.Acts()...),
-		"entry_step":      append(text(catalog.StepCreate, catalog.StepEdit, catalog.StepHandOver, catalog.StepSupersede), moveSteps()...),
+		"entry_step":      append(text(catalog.StepCreate, catalog.StepEdit, catalog.StepHandOver, catalog.StepSupersede, catalog.StepDrift), moveSteps()...),
 		"entry_level":     catalog.Levels(),
 		"withhold_rank":   catalog.WithholdRanks(),
 		"format_category": {"1", "2", "3", "4", "5", "6", "7"},

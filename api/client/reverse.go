@@ -30,11 +30,11 @@ type DraftProblem struct {
 
 // Proposal is what an entry made from one table would state.
 type Proposal struct {
-	Object   string         `json:"object"`
-	Name     string         `json:"name"`
-	Sampled  int            `json:"sampled"` // Rows that were looked at.
-	Evidence []Evidence     `json:"evidence"`
-	Items    []ProposedItem `json:"items"`
+	Object   string           `json:"object"`
+	Name     string           `json:"name"`
+	Sampled  int              `json:"sampled"` // Rows that were looked at.
+	Evidence []SampleEvidence `json:"evidence"`
+	Items    []ProposedItem   `json:"items"`
 }
 
 // ProposedItem is what is proposed for one column.
@@ -61,14 +61,14 @@ type ProposedItem struct {
 
 // Suggestion is one field of an item with the evidence for it.
 type Suggestion struct {
-	Field    string     `json:"field"`
-	Value    string     `json:"value"`
-	Taken    bool       `json:"taken"` // It stands in the item; otherwise it is only shown.
-	Evidence []Evidence `json:"evidence"`
+	Field    string           `json:"field"`
+	Value    string           `json:"value"`
+	Taken    bool             `json:"taken"` // It stands in the item; otherwise it is only shown.
+	Evidence []SampleEvidence `json:"evidence"`
 }
 
-// Evidence is one observation: Passed of Of values agree.
-type Evidence struct {
+// SampleEvidence is one observation: Passed of Of values agree.
+type SampleEvidence struct {
 	Kind   string `json:"kind"`
 	Name   string `json:"name,omitempty"`
 	Passed int    `json:"passed,omitempty"`
