@@ -137,6 +137,9 @@ func (c *console) createSourceDraft(v *visit) error {
 	if err != nil {
 		return err
 	}
+	if err := v.r.ParseForm(); err != nil {
+		return fault.New(fault.Invalid, "invalid", "the form cannot be read")
+	}
 	page := sourceDraftPage{Source: s, Objects: v.r.PostForm["object"], Most: chosenTables, Done: true}
 	if len(page.Objects) > chosenTables {
 		page.Objects, page.Done = nil, false
