@@ -96,8 +96,10 @@ func TestRules(t *testing.T) {
 		{"delete_guard", both(run("failed", "delete_guard", "2 hours"), run("succeeded", "", "1 hour")), []string{run("failed", "delete_guard", "1 s")}, all + "run", alarm.Warning, &w.police, "示例事项"},
 		{"source_drift", both(run("failed", "schema_changed", "2 hours"), run("succeeded", "", "1 hour")), []string{run("failed", "schema_changed", "1 s")}, all + "run", alarm.Warning, &w.police, "schema_changed"},
 		{
-			"source_drift", []string{mount("active"), drift("false", "NULL"), drift("true", "now()")},
-			[]string{drift("true", "NULL"), drift("true", "NULL"), run("failed", "schema_changed", "1 s")}, "WITH m AS (DELETE FROM mount) DELETE FROM run",
+			"source_drift",
+			[]string{mount("active"), drift("false", "NULL"), drift("true", "now()")},
+			[]string{drift("true", "NULL"), drift("true", "NULL"), run("failed", "schema_changed", "1 s")},
+			"WITH m AS (DELETE FROM mount) DELETE FROM run",
 			alarm.Warning, &w.police, "schema_changed",
 		},
 		{"source_drift", []string{mount("active")}, []string{drift("true", "NULL")}, all + "mount", alarm.Warning, &w.police, "drift"},
