@@ -104,10 +104,17 @@ func Rules() []Rule {
 		{
 			Key: "source_drift", Severity: Warning,
 			EN: "A source is no longer what was mounted", ZH: "数据源结构与挂接不符",
-			AdviceEN: "Describe the source again and mend the mount.", AdviceZH: "请重新读取来源结构并修改挂接。",
+			AdviceEN: "Have the source restored, then runs go on by themselves; or change the entry and mount it anew.",
+			AdviceZH: "请恢复来源结构，恢复后运行自动继续；或变更资源目录后重新挂接。",
 			query: `
+				SELECT DISTINCT ON (q.id) q.* FROM (
 				SELECT ` + ofTask + `, 0 AS steps, jsonb_build_object('resource', r.name, 'run', f.id, 'code', f.code) AS detail` +
-				last(1) + ` AND f.state = 'failed' AND f.code IN (` + driftCodes + `)`,
+				last(1) + ` AND f.state = 'failed' AND f.code IN (` + driftCodes + `)
+				UNION ALL
+				SELECT ` + ofTask + `, 0 AS steps, jsonb_build_object('resource', r.name, 'code', 'drift') AS detail
+				FROM drift d JOIN mount m ON m.id = d.mount_id JOIN resource r ON r.id = m.resource_id JOIN task t ON t.resource_id = r.id
+				WHERE d.resolved_at IS NULL AND d.breaks AND m.state = 'active' AND t.kind = 'collect' AND t.state = 'enabled'
+				) q ORDER BY q.id, q.detail->>'run' NULLS LAST`,
 		},
 		{
 			Key: "mount_blocked", Severity: Warning,

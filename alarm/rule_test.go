@@ -34,6 +34,10 @@ func TestRules(t *testing.T) {
 			INSERT INTO mount (id, resource_id, version, source_id, object, columns, schema, state, created_by, created_at, updated_at)
 			SELECT gen_random_uuid(), r.id, 1, s.id, 'public.thing', '[]', '{}', '` + state + `', r.created_by, now(), now() FROM resource r, s`
 	}
+	drift := func(breaks, resolved string) string {
+		return `INSERT INTO drift (id, mount_id, column_name, kind, was, now, items, breaks, first_seen, last_seen, resolved_at)
+			SELECT gen_random_uuid(), id, gen_random_uuid()::text, 'dropped', 'text', '', '{}', ` + breaks + `, now(), now(), ` + resolved + ` FROM mount`
+	}
 	report := func(free, lapses string) string {
 		return `INSERT INTO node_report (node_id, disk_free, disk_size, lapses, at)
 			VALUES (gen_random_uuid(), ` + free + ` * 1073741824::bigint, 107374182400, ` + lapses + `, now())`
@@ -91,6 +95,14 @@ func TestRules(t *testing.T) {
 		{"run_differs", both(run("partial", "", "2 hours"), run("succeeded", "", "1 hour")), append([]string{run("partial", "", "1 s")}, old...), all + "run_history", alarm.Warning, &w.police, "示例事项"},
 		{"delete_guard", both(run("failed", "delete_guard", "2 hours"), run("succeeded", "", "1 hour")), []string{run("failed", "delete_guard", "1 s")}, all + "run", alarm.Warning, &w.police, "示例事项"},
 		{"source_drift", both(run("failed", "schema_changed", "2 hours"), run("succeeded", "", "1 hour")), []string{run("failed", "schema_changed", "1 s")}, all + "run", alarm.Warning, &w.police, "schema_changed"},
+		{
+			"source_drift",
+			[]string{mount("active"), drift("false", "NULL"), drift("true", "now()")},
+			[]string{drift("true", "NULL"), drift("true", "NULL"), run("failed", "schema_changed", "1 s")},
+			"WITH m AS (DELETE FROM mount) DELETE FROM run",
+			alarm.Warning, &w.police, "schema_changed",
+		},
+		{"source_drift", []string{mount("active")}, []string{drift("true", "NULL")}, all + "mount", alarm.Warning, &w.police, "drift"},
 		{"mount_blocked", both(mount("suspended"), mount("active")), []string{"DELETE FROM mount WHERE state = 'active'"}, all + "mount", alarm.Warning, &w.police, "示例事项"},
 		{"disk_low", []string{report("50", "0")}, []string{report("4", "0")}, all + "node_report", alarm.Warning, nil, "4"},
 		{"disk_low", nil, []string{report("0", "0")}, all + "node_report", alarm.Critical, nil, "free_gib"},

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -30,6 +31,23 @@ type describeInput struct {
 	IDInput
 	Object string `query:"object" maxLength:"300" required:"true" doc:"As /tables names it."`
 }
+
+type draftTablesInput struct {
+	IDInput
+	Create bool `query:"create" doc:"Keep each proposal as a draft of the caller's department."`
+	Body   catalog.DraftInput
+}
+
+type driftInput struct {
+	PageInput
+	Resource uuid.UUID `query:"resource_id"`
+	Source   uuid.UUID `query:"source_id"`
+	Mount    uuid.UUID `query:"mount_id"`
+	State    string    `query:"state" maxLength:"20" doc:"open, breaking or resolved; all when not given."`
+}
+
+// draftTimeout is that of proposing entries from hundreds of tables.
+const draftTimeout = 55 * time.Second
 
 // atSources bounds the calls that wait for systems of others, so that one that hangs does not fill the hub.
 const atSources = 16
@@ -60,6 +78,19 @@ func (a *API) sourceRoutes() {
 		return s.Probe(ctx, p, in.ID)
 	})
 	handle(a, get("/sources/{id}/tables", "What the source holds that can be mounted", authz.SourceProbe).atMost(atSources), limited(s.Tables))
+	draft := post("/sources/{id}/draft", "Propose entries from tables, with the evidence; keep them as drafts with create", authz.ResourceCompile).atMost(atSources)
+	draft.Timeout = draftTimeout
+	handle(a, draft, func(ctx context.Context, p authz.Principal, in *draftTablesInput) (list[catalog.DraftedTable], error) {
+		in.Body.Create = in.Create
+		out, err := s.DraftFromSource(ctx, p, in.ID, in.Body)
+		return newList(out, "", err)
+	})
+	handle(a, get("/drift", "How sources differ from what was mounted", authz.SourceRead), func(ctx context.Context, p authz.Principal, in *driftInput) (list[catalog.Drift], error) {
+		return newList(s.Drifts(ctx, p, catalog.DriftFilter{ResourceID: in.Resource, SourceID: in.Source, MountID: in.Mount, State: in.State}, in.page()))
+	})
+	handle(a, get("/resources/{id}/origin", "The table an entry was proposed from, with the evidence of that day", authz.SourceRead), func(ctx context.Context, p authz.Principal, in *IDInput) (catalog.Origin, error) {
+		return s.Origin(ctx, p, in.ID)
+	})
 	handle(a, get("/sources/{id}/describe", "Columns and key of one object", authz.SourceProbe).atMost(atSources), ofObject(s.Describe))
 }
 

@@ -24,32 +24,38 @@ func (s *Service) CreateResource(ctx context.Context, p authz.Principal, m Metad
 		return Resource{}, err
 	}
 	var r Resource
-	err := s.db.InTx(ctx, func(tx *db.Tx) error {
-		now := tx.Now()
-		r = Resource{
-			ID: db.NewID(), ProviderDeptID: p.Department, Name: m.Name, State: Draft, Newest: 1, NextItemNo: 1, RowVersion: 1,
-			CreatedBy: p.ID, CreatedAt: now, UpdatedAt: now,
-			Version: Version{Number: 1, State: Draft, Round: 1, MadeBy: p.ID, CreatedAt: now, UpdatedAt: now, Metadata: m},
-		}
-		row, err := newResourceRow(r)
-		if err != nil {
-			return err
-		}
-		if err := insert(ctx, tx, &row); err != nil {
-			return resourceFault(err)
-		}
-		if err := saveVersion(ctx, tx, &r, &r.Version); err != nil {
-			return resourceFault(err)
-		}
-		if _, err := tx.Exec(ctx, "UPDATE resource SET next_item_no = $2 WHERE id = $1", r.ID, r.NextItemNo); err != nil {
-			return fmt.Errorf("writing item numbers: %w", err)
-		}
-		return s.note(ctx, tx, p, r, r.Version, StepCreate, "", "", nil)
+	err := s.db.InTx(ctx, func(tx *db.Tx) (err error) {
+		r, err = s.newEntry(ctx, tx, p, m)
+		return err
 	})
 	if err != nil {
 		return Resource{}, err
 	}
 	return r, nil
+}
+
+// newEntry writes a new entry with its first version, a draft that states m, which has been checked.
+func (s *Service) newEntry(ctx context.Context, tx *db.Tx, p authz.Principal, m Metadata) (Resource, error) {
+	now := tx.Now()
+	r := Resource{
+		ID: db.NewID(), ProviderDeptID: p.Department, Name: m.Name, State: Draft, Newest: 1, NextItemNo: 1, RowVersion: 1,
+		CreatedBy: p.ID, CreatedAt: now, UpdatedAt: now,
+		Version: Version{Number: 1, State: Draft, Round: 1, MadeBy: p.ID, CreatedAt: now, UpdatedAt: now, Metadata: m},
+	}
+	row, err := newResourceRow(r)
+	if err != nil {
+		return Resource{}, err
+	}
+	if err := insert(ctx, tx, &row); err != nil {
+		return Resource{}, resourceFault(err)
+	}
+	if err := saveVersion(ctx, tx, &r, &r.Version); err != nil {
+		return Resource{}, resourceFault(err)
+	}
+	if _, err := tx.Exec(ctx, "UPDATE resource SET next_item_no = $2 WHERE id = $1", r.ID, r.NextItemNo); err != nil {
+		return Resource{}, fmt.Errorf("writing item numbers: %w", err)
+	}
+	return r, s.note(ctx, tx, p, r, r.Version, StepCreate, "", "", nil)
 }
 
 // CreateFromTemplate compiles a new draft from a template. What m states replaces what the template states, field by
@@ -109,19 +115,28 @@ func (s *Service) StartVersion(ctx context.Context, p authz.Principal, id uuid.U
 		if r.Newest != r.Published {
 			return fault.New(fault.Conflict, "draft_exists", "a newer version is already being worked on; publish or discard it first")
 		}
-		v, err := loadVersion(ctx, tx, id, r.Published)
+		v, err := beginVersion(ctx, tx, p, r)
 		if err != nil {
 			return err
 		}
-		now := tx.Now()
-		v.Number, v.State, v.Round, v.MadeBy, v.SubmittedBy = v.Number+1, Draft, 1, p.ID, uuid.Nil
-		v.PublishedAt, v.CreatedAt, v.UpdatedAt, v.HeadSignoff = nil, now, now, nil
-		if err := saveVersion(ctx, tx, r, &v); err != nil {
-			return err
-		}
-		r.Newest, r.Version = v.Number, v
 		return s.note(ctx, tx, p, *r, v, StepCreate, "", "", nil)
 	})
+}
+
+// beginVersion writes a draft beside the published version of r, which is locked, and makes it the newest; the caller writes r.
+func beginVersion(ctx context.Context, tx *db.Tx, p authz.Principal, r *Resource) (Version, error) {
+	v, err := loadVersion(ctx, tx, r.ID, r.Published)
+	if err != nil {
+		return Version{}, err
+	}
+	now := tx.Now()
+	v.Number, v.State, v.Round, v.MadeBy, v.SubmittedBy = v.Number+1, Draft, 1, p.ID, uuid.Nil
+	v.PublishedAt, v.CreatedAt, v.UpdatedAt, v.HeadSignoff = nil, now, now, nil
+	if err := saveVersion(ctx, tx, r, &v); err != nil {
+		return Version{}, err
+	}
+	r.Newest, r.Version = v.Number, v
+	return v, nil
 }
 
 // DiscardDraft deletes the newest version, which must be a draft or returned, with its history; an entry that was never

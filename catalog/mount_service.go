@@ -203,17 +203,6 @@ func (s *Service) SuspendMount(ctx context.Context, p authz.Principal, id uuid.U
 	return s.moveMount(ctx, p, id, ifMatch, MountSuspend, reason, nil)
 }
 
-// SuspendMountTx suspends the active mount of an entry in the transaction of another room, which has decided: a source
-// whose columns have changed must not go on feeding it. It is NotFound when no mount is active.
-func (s *Service) SuspendMountTx(ctx context.Context, tx *db.Tx, p authz.Principal, resource uuid.UUID, reason string) error {
-	m, err := activeMount(ctx, tx, resource, "FOR UPDATE")
-	if err != nil {
-		return err
-	}
-	m.Note = reason
-	return s.shiftMount(ctx, tx, p, &m, MountSuspend, reason, nil, nil)
-}
-
 // ResumeMount puts a suspended mount of the published version in use again, when no other mount is active.
 func (s *Service) ResumeMount(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64) (Mount, error) {
 	return s.moveMount(ctx, p, id, ifMatch, MountResume, "", func(tx *db.Tx, m *Mount) error { return s.inUse(ctx, tx, m) })
@@ -356,6 +345,11 @@ func (s *Service) shiftMount(ctx context.Context, tx *db.Tx, p authz.Principal, 
 	if out != nil {
 		*out = *m
 	}
+	if move.From == MountActive {
+		if err := endDrift(ctx, tx, m.ID); err != nil {
+			return err
+		}
+	}
 	if move.From == MountActive || move.To == MountActive {
 		if err := authz.LogTx(tx, authz.KindResource, m.ResourceID.String()); err != nil {
 			return err
@@ -466,6 +460,9 @@ func (s *Service) carryMount(ctx context.Context, tx *db.Tx, r Resource, before,
 	case stop:
 		_, err = tx.Exec(ctx, "UPDATE mount SET state = 'suspended', note = $2, row_version = row_version + 1, updated_at = $3 WHERE id = $1",
 			m.ID, "a newer version withholds or drops what this mount feeds", tx.Now())
+		if err == nil {
+			err = endDrift(ctx, tx, m.ID)
+		}
 	case same && mapped == 0:
 		_, err = tx.Exec(ctx, "UPDATE mount SET version = $2, row_version = row_version + 1, updated_at = $3 WHERE id = $1",
 			m.ID, after.Number, tx.Now())

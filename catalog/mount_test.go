@@ -489,27 +489,6 @@ func TestCheckWithoutSource(t *testing.T) {
 	}
 }
 
-// The hub suspends the mount of a source that has changed; afterwards there is none to suspend.
-func TestSuspendMountTx(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	r, source := b.mounted(t, "漂移")
-	mount := b.activate(t, r, input(source))
-	suspend := func() error {
-		return b.db.InTx(b.ctx, func(tx *db.Tx) error {
-			return b.service.SuspendMountTx(b.ctx, tx, authz.Hub("engine"), r.ID, "源表缺少字段")
-		})
-	}
-	if err := suspend(); err != nil {
-		t.Fatal(err)
-	}
-	got, err := b.service.Mount(b.ctx, b.operator, mount.ID)
-	if err != nil || got.State != catalog.MountSuspended || got.Note != "源表缺少字段" {
-		t.Errorf("got %s %q, %v", got.State, got.Note, err)
-	}
-	wantCode(t, suspend(), fault.NotFound, "not_found")
-}
-
 // What a column can feed agrees with the kinds that connectors have.
 func TestFeedsKnowsEveryKind(t *testing.T) {
 	t.Parallel()

@@ -37,7 +37,7 @@ type testBundle struct {
 	operator, admin, marketOperator, marketAdm authz.Principal
 }
 
-func setup(t *testing.T) *testBundle {
+func setup(t testing.TB) *testBundle {
 	t.Helper()
 	d := authztest.Open(t)
 	node := authztest.Start(t, d)
@@ -69,7 +69,7 @@ func setup(t *testing.T) *testBundle {
 }
 
 // creditCode makes a well-formed credit code that no organisation can have: its organisation part starts with QQ.
-func creditCode(t *testing.T, n int) string {
+func creditCode(t testing.TB, n int) string {
 	t.Helper()
 	org := fmt.Sprintf("QQ%06d", n)
 	c, ok := codes.OrgCodeCheckChar(org)
@@ -84,7 +84,7 @@ func creditCode(t *testing.T, n int) string {
 	return body + string(u)
 }
 
-func (b *testBundle) department(t *testing.T, name string, n int) catalog.Department {
+func (b *testBundle) department(t testing.TB, name string, n int) catalog.Department {
 	t.Helper()
 	d, err := b.service.CreateDepartment(b.ctx, b.system, catalog.Department{USCC: creditCode(t, n), Name: name, DivisionCode: "330600", Level: "city"})
 	if err != nil {
@@ -170,7 +170,7 @@ func (b *testBundle) review(t *testing.T, id uuid.UUID) catalog.Resource {
 }
 
 // sourceDatabase makes a department's database with what sql says, and the settings of a source for it.
-func sourceDatabase(t *testing.T, sql string) map[string]string {
+func sourceDatabase(t testing.TB, sql string) map[string]string {
 	t.Helper()
 	address := pgtest.Empty(t)
 	conn, err := pgx.Connect(t.Context(), address)

@@ -192,7 +192,7 @@ func (s *Service) keepSecrets(before Source, in SourceInput, kept map[string]str
 	return in, nil
 }
 
-// Probe connects to a source, stores what answered and returns it. A source that does not answer is a result, not an
+// Probe connects to a source, compares what it feeds with what was mounted, stores what answered and returns it. A source that does not answer is a result, not an
 // error: OK is then false, with a code and what to do.
 func (s *Service) Probe(ctx context.Context, p authz.Principal, id uuid.UUID) (ProbeResult, error) {
 	row, err := s.sourceFor(ctx, p, authz.SourceProbe, id)
@@ -200,9 +200,25 @@ func (s *Service) Probe(ctx context.Context, p authz.Principal, id uuid.UUID) (P
 		return ProbeResult{}, err
 	}
 	started := time.Now()
-	answer, err := withConnection(ctx, s, row, (*connectors.Connection).Probe)
+	mounts, objects, err := s.activeMounts(ctx, id)
+	if err != nil {
+		return ProbeResult{}, err
+	}
+	var live map[string]connectors.Schema
+	answer, err := withConnection(ctx, s, row, func(c *connectors.Connection, ctx context.Context) (connectors.Probe, error) {
+		answer, err := c.Probe(ctx)
+		if err == nil {
+			live, err = c.DescribeAll(ctx, objects)
+		}
+		return answer, err
+	})
 	if ctx.Err() != nil {
 		return ProbeResult{}, ctx.Err()
+	}
+	if err == nil {
+		if err := s.compareSource(ctx, p, mounts, live); err != nil {
+			return ProbeResult{}, err
+		}
 	}
 	result := ProbeResult{OK: err == nil, Millis: time.Since(started).Milliseconds(), Product: answer.Product, Version: answer.Version, Advice: advice(answer), Warnings: answer.Warnings}
 	if err != nil {

@@ -3,7 +3,11 @@ package connectors
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
+
+	"github.com/shuqiao/shuqiao/internal/fault"
 )
 
 // The time limits of a Connection unless Options says otherwise.
@@ -76,6 +80,37 @@ func (c *Connection) Tables(ctx context.Context, limit int) ([]Table, error) {
 // Describe returns the columns and the key of an object.
 func (c *Connection) Describe(ctx context.Context, object string) (Schema, error) {
 	return call(ctx, c, func(ctx context.Context) (Schema, error) { return c.source.Describe(ctx, object) })
+}
+
+// describeBatch is how many objects one call of a driver describes, so that the stall limit is one for a bounded piece of work.
+const describeBatch = 100
+
+// DescribeAll returns the columns and keys of several objects, by the names they were asked for. Objects that are missing are
+// left out.
+func (c *Connection) DescribeAll(ctx context.Context, objects []string) (map[string]Schema, error) {
+	out := make(map[string]Schema, len(objects))
+	many, ok := c.source.(ManySource)
+	if !ok {
+		for _, object := range objects {
+			schema, err := c.Describe(ctx, object)
+			if fault.CodeOf(err) == CodeObjectMissing {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			out[object] = schema
+		}
+		return out, nil
+	}
+	for batch := range slices.Chunk(objects, describeBatch) {
+		found, err := call(ctx, c, func(ctx context.Context) (map[string]Schema, error) { return many.DescribeAll(ctx, batch) })
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(out, found)
+	}
+	return out, nil
 }
 
 // Now is the clock of the source, in UTC.

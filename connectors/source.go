@@ -104,6 +104,13 @@ type PendingSource interface {
 	Pending(ctx context.Context) (Pending, error)
 }
 
+// ManySource is implemented by sources that describe many objects in few round trips.
+type ManySource interface {
+	// DescribeAll returns what Describe does for each of the objects, by the names they were asked for. Objects that are
+	// missing are left out.
+	DescribeAll(ctx context.Context, objects []string) (map[string]Schema, error)
+}
+
 // Probe is what a source says of itself.
 type Probe struct {
 	Product    string        `json:"product"`
@@ -137,6 +144,8 @@ type ReadRequest struct {
 	After []string
 	// Since leaves out rows that have not changed since a mark; nil for all rows. Only where Traits.Since.
 	Since *Since
+	// Limit ends the read after that many rows, so that the source need not begin on the others; 0 for all rows.
+	Limit int
 }
 
 // Since narrows a read to the rows whose Column is at least From, compared by the source itself, or NULL.

@@ -85,6 +85,7 @@ type entryPage struct {
 	DraftIs    int // Number of a newer version that somebody works on, 0 for none.
 	Directory  bool
 	AwaitsHead bool // Nothing can be done by the reader who made it.
+	Drift      *driftCard
 }
 
 // factSection is one part of what an entry states.
@@ -181,6 +182,9 @@ func (v *visit) drawEntry(id uuid.UUID, failed string, problem error) error {
 	}
 	page := entryPage{
 		Resource: e.Resource, Provider: v.department(e.ProviderDeptID), Review: e.Review, Directory: e.Published != 0 && e.State == catalog.Published,
+	}
+	if page.Drift, err = v.drift(catalog.DriftFilter{ResourceID: e.ID}, e.ProviderDeptID); err != nil {
+		return err
 	}
 	if e.Newest > e.Version.Number {
 		page.DraftIs = e.Newest

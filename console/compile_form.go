@@ -21,6 +21,7 @@ const maxDraft = 6 << 20
 
 // draftForm is the form of a draft with what was typed.
 type draftForm struct {
+	Drift      *driftCard       // Why the hub has begun the draft, or what else has changed at the source.
 	Resource   catalog.Resource // As it is stored.
 	M          catalog.Metadata // As it was typed.
 	RowVersion int64
@@ -122,6 +123,9 @@ func (v *visit) drawDraft(e entry, typed *draftOf, problem error) error {
 		return err
 	}
 	page.Found = v.entryFindings(found, page.M, page.Tried)
+	if page.Drift, err = v.drift(catalog.DriftFilter{ResourceID: r.ID}, r.ProviderDeptID); err != nil {
+		return err
+	}
 	if err := v.fillForm(&page); err != nil {
 		return err
 	}

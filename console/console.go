@@ -120,6 +120,7 @@ func (c *console) routes() {
 	c.requestRoutes(m)
 	c.grantRoutes(m)
 	c.exchangeRoutes(m)
+	c.reverseRoutes(m)
 	c.adminRoutes(m)
 	c.oversightRoutes(m)
 	m.Handle("/ui/", c.page(func(*visit) error { return notFound() }))

@@ -93,6 +93,7 @@ type mountPage struct {
 	Preview    *exchange.Preview
 	Task       uuid.UUID // Of the entry's collecting; the zero id while there is none.
 	CanTask    bool
+	Drift      *driftCard
 }
 
 // mountItem is one item of the entry beside the column that feeds it.
@@ -176,6 +177,9 @@ func (v *visit) mount(id uuid.UUID) (mountPage, error) {
 	}
 	if len(tasks) > 0 {
 		page.Task = tasks[0].ID
+	}
+	if page.Drift, err = v.drift(catalog.DriftFilter{MountID: id}, r.ProviderDeptID); err != nil {
+		return mountPage{}, err
 	}
 	page.CanTask = page.Task == uuid.Nil && m.State == catalog.MountActive && v.may(authz.TaskWrite, runTarget("task", r))
 	return page, nil

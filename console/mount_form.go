@@ -34,6 +34,7 @@ type mountForm struct {
 	List                bool // So many columns and items that they share one list to choose from.
 	Items               []mountFormItem
 	Suggested           int
+	Fed                 map[string]string // Columns by the item that was proposed from them; nil for an entry not made from a table.
 	Conditions          []condition
 	Filterable          []catalog.Item
 	Ops                 []string
@@ -81,6 +82,7 @@ func (c *console) showNewMount(v *visit) error {
 	f := mountForm{Action: prefix + "/mounts", Back: prefix + "/mounts", Object: v.query("object"), Text: v.query("q"), Rule: catalog.DeleteMissing}
 	f.ResourceID, _ = uuid.Parse(v.query("resource"))
 	f.SourceID, _ = uuid.Parse(v.query("source"))
+	v.fromOrigin(&f)
 	if err := v.chosen(&f); err != nil {
 		return err
 	}
@@ -92,6 +94,20 @@ func (c *console) showNewMount(v *visit) error {
 		}
 	}
 	return v.drawMountForm(f, nil)
+}
+
+// fromOrigin fills in the table that an entry was proposed from, where nothing else was chosen.
+func (v *visit) fromOrigin(f *mountForm) {
+	if f.ResourceID == uuid.Nil || f.SourceID != uuid.Nil || f.Object != "" {
+		return
+	}
+	if origin, err := v.Catalog.Origin(v.r.Context(), v.principal, f.ResourceID); err == nil {
+		f.SourceID, f.Object = origin.SourceID, origin.Object
+		f.Fed = map[string]string{}
+		for _, item := range origin.Proposal.Items {
+			f.Fed[item.Identifier] = item.Column
+		}
+	}
 }
 
 // model is the mount that a new one begins as: that in use cannot be edited, another takes its place.
@@ -160,6 +176,7 @@ func (f *mountForm) suggest() {
 	guess := map[int]string{}
 	plain := func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "_", "") }
 	for _, same := range []func(catalog.Item, catalog.SourceColumn) bool{
+		func(i catalog.Item, c catalog.SourceColumn) bool { return f.Fed[i.Identifier] == c.Name },
 		func(i catalog.Item, c catalog.SourceColumn) bool { return plain(i.Identifier) == plain(c.Name) },
 		func(i catalog.Item, c catalog.SourceColumn) bool { return c.Comment != "" && c.Comment == i.Name },
 		func(i catalog.Item, c catalog.SourceColumn) bool {

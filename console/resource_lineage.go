@@ -19,6 +19,7 @@ type lineageTab struct {
 	Grants     []lineageGrant
 	More       bool // There are more grants than are drawn.
 	ShowGrants bool
+	Drift      *driftCard
 }
 
 type lineageGrant struct {
@@ -57,6 +58,9 @@ func (v *visit) fillLineage(page *resourcePage) error {
 				return err
 			}
 			t.Source, t.Department = source.Name, names.department(source.DepartmentID)
+		}
+		if t.Drift, err = v.drift(catalog.DriftFilter{ResourceID: r.ID}, r.ProviderDeptID); err != nil {
+			return err
 		}
 	}
 	if t.ShowGrants = v.mayOwn(authz.GrantRead); !t.ShowGrants {

@@ -133,6 +133,8 @@ type sourcePage struct {
 	CanEdit    bool
 	CanProbe   bool
 	CanMount   bool
+	CanDraft   bool
+	Drift      *driftCard
 }
 
 // sourceSetting is one setting as the page shows it; a secret never has a value.
@@ -226,6 +228,10 @@ func (v *visit) drawSource(id uuid.UUID, problem error) error {
 		return err
 	}
 	page.Mounts, page.More = mounts, next != ""
+	page.CanDraft = v.mayDraft(s)
+	if page.Drift, err = v.drift(catalog.DriftFilter{SourceID: id}, s.DepartmentID); err != nil {
+		return err
+	}
 	if problem != nil {
 		return v.again("source", s.Name, page, problem)
 	}

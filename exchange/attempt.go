@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/shuqiao/shuqiao/authz"
@@ -185,6 +187,10 @@ func (a *attempt) prepare(ctx context.Context) (*engine.Collect, *connectors.Con
 	if err != nil {
 		return nil, nil, engine.NewFailure(engine.StageRead, engine.SideSource, mount.Object, err)
 	}
+	if err := a.asMounted(ctx, mount, connection); err != nil {
+		connection.Close()
+		return nil, nil, err
+	}
 	job := a.job()
 	job.Version = version.Number
 	aad := []byte(a.run.ResourceID.String())
@@ -201,6 +207,32 @@ func (a *attempt) prepare(ctx context.Context) (*engine.Collect, *connectors.Con
 		c.MayDelete = *a.run.ConfirmDeletes
 	}
 	return c, connection, nil
+}
+
+// asMounted fails when the source no longer has the shape that the mount was checked against. The last good data stay served; the
+// next run looks again, and goes on when the source is as it was.
+func (a *attempt) asMounted(ctx context.Context, mount catalog.Mount, connection *connectors.Connection) error {
+	broken, err := a.opt.Catalog.LookAtMount(ctx, a.hub, mount, connection)
+	side := engine.SideHub
+	if err != nil && strings.HasPrefix(fault.CodeOf(err), "source_") {
+		side = engine.SideSource
+	}
+	if err != nil || len(broken) == 0 {
+		return engine.NewFailure(engine.StageRead, side, mount.Object, err)
+	}
+	d := broken[0]
+	fed := strings.Join(d.Items, ", ")
+	code, message := "schema_changed", fmt.Sprintf("column %q, which feeds %s, was %s and is now %s", d.Column, fed, d.Was, d.Now)
+	switch d.Kind {
+	case catalog.DriftGone:
+		code, message = connectors.CodeObjectMissing, "the source has no object "+mount.Object+" any more, or does not show it to the hub's account"
+	case catalog.DriftDropped:
+		code, message = connectors.CodeColumnMissing, fmt.Sprintf("column %q, which feeds %s, is gone from %s", d.Column, fed, mount.Object)
+	case catalog.DriftRenamed:
+		code, message = connectors.CodeColumnMissing, fmt.Sprintf("column %q, which feeds %s, is gone from %s; %q may be what has become of it", d.Column, fed, mount.Object, d.Now)
+	}
+	changed := fault.New(fault.Conflict, code, "%s", message).With("changes", strconv.Itoa(len(broken)))
+	return engine.NewFailure(engine.StageRead, engine.SideSource, mount.Object, changed)
 }
 
 // changes says how deletes arrive and, of an incremental task, how to read only what changed. A repair reads every row, because

@@ -202,8 +202,8 @@ func TestDeleteGuardAndConfirm(t *testing.T) {
 	wantCode(t, err, fault.Conflict, "illegal_move")
 }
 
-// A source that changed its shape fails the run with stage, side and advice, and the last good data stay. Where an item lost its
-// column the mount is suspended with the reason, and feeds the entry again after it was checked and activated.
+// A source that changed its shape fails the run with stage, side and advice, and the last good data stay. The department finds a
+// draft begun for the change; when the source is as it was, runs go on by themselves.
 func TestSchemaDrift(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
@@ -214,38 +214,56 @@ func TestSchemaDrift(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	open := func(state string) []catalog.Drift {
+		t.Helper()
+		found, _, err := h.catalog.Drifts(h.ctx, h.operator, catalog.DriftFilter{ResourceID: h.resource.ID, State: state}, db.Page{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
 	for _, drift := range []struct {
 		name, sql, undo, code string
-		suspends              bool
+		kind                  catalog.DriftKind
 	}{
-		{"renamed column", `ALTER TABLE thing RENAME COLUMN title TO caption`, `ALTER TABLE thing RENAME COLUMN caption TO title`, "source_column_missing", true},
-		{"other type", `ALTER TABLE thing ALTER COLUMN amount TYPE text`, `ALTER TABLE thing ALTER COLUMN amount TYPE numeric(12,3) USING amount::numeric`, "schema_changed", true},
-		{"table gone", `ALTER TABLE thing RENAME TO other`, `ALTER TABLE other RENAME TO thing`, "source_object_missing", false},
+		{"renamed column", `ALTER TABLE thing RENAME COLUMN title TO caption`, `ALTER TABLE thing RENAME COLUMN caption TO title`, "source_column_missing", catalog.DriftRenamed},
+		{"other type", `ALTER TABLE thing ALTER COLUMN amount TYPE text`, `ALTER TABLE thing ALTER COLUMN amount TYPE numeric(12,3) USING amount::numeric`, "schema_changed", catalog.DriftRetyped},
+		{"table gone", `ALTER TABLE thing RENAME TO other`, `ALTER TABLE other RENAME TO thing`, "source_object_missing", catalog.DriftGone},
 	} {
 		h.sql(t, drift.sql)
 		r := h.collect(t)
 		failed(t, r, engine.StageRead, engine.SideSource, drift.code)
-		if r.Attempt != 1 || r.Stage != engine.StageRead {
-			t.Errorf("%s: %d attempts, stage %q", drift.name, r.Attempt, r.Stage)
+		if r.Attempt != 1 || r.Stage != engine.StageRead || r.Error.Advice == "" {
+			t.Errorf("%s: %d attempts, stage %q, advice %q", drift.name, r.Attempt, r.Stage, r.Error.Advice)
 		}
 		if diff := cmp.Diff(map[string]string{"1": "甲"}, h.titles(t)); diff != "" {
 			t.Errorf("rows (-want +got):\n%s", diff)
 		}
+		found := open("breaking")
+		if len(found) != 1 || found[0].Kind != drift.kind || found[0].DraftVersion != 2 {
+			t.Fatalf("%s: got %+v", drift.name, found)
+		}
+		failed(t, h.collect(t), engine.StageRead, engine.SideSource, drift.code)
+		if again := open("breaking"); len(again) != 1 || again[0].ID != found[0].ID || !again[0].LastSeen.After(found[0].LastSeen) {
+			t.Errorf("%s: the finding goes on as %+v", drift.name, again)
+		}
 		h.sql(t, drift.undo)
-		mount, err := h.catalog.Mount(h.ctx, h.operator, before.ID)
-		if err != nil || (mount.State == catalog.MountSuspended) != drift.suspends || drift.suspends && h.events(t, "mount.suspend", before.ID) == 0 {
-			t.Fatalf("%s: the mount is %s: %s, %v", drift.name, mount.State, mount.Note, err)
-		}
-		if drift.suspends {
-			failed(t, h.collect(t), engine.StageRead, engine.SideHub, "not_mounted")
-			if _, err = h.catalog.CheckMount(h.ctx, h.operator, before.ID, 0); err == nil {
-				_, err = h.catalog.ActivateMount(h.ctx, h.admin, before.ID, 0)
-			}
-			if err != nil {
-				t.Fatalf("%s: checking again: %v", drift.name, err)
-			}
-		}
 		h.collected(t, store.Counts{Read: 1, Unchanged: 1})
+		if left := open("open"); len(left) != 0 {
+			t.Errorf("%s: left %+v", drift.name, left)
+		}
+	}
+	mount, err := h.catalog.ActiveMount(h.ctx, h.resource.ID)
+	if err != nil || mount.ID != before.ID || mount.RowVersion != before.RowVersion {
+		t.Errorf("the mount is %+v, %v", mount, err)
+	}
+	if found := open("resolved"); len(found) != 3 {
+		t.Errorf("kept: %+v", found)
+	}
+	h.sql(t, `ALTER TABLE thing ADD COLUMN extra int`)
+	h.collected(t, store.Counts{Read: 1, Unchanged: 1})
+	if found := open("open"); len(found) != 1 || found[0].Kind != catalog.DriftAdded || found[0].Breaks {
+		t.Errorf("a new column: %+v", found)
 	}
 }
 

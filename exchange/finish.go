@@ -7,11 +7,9 @@ import (
 	"fmt"
 
 	"github.com/shuqiao/shuqiao/audit"
-	"github.com/shuqiao/shuqiao/connectors"
 	"github.com/shuqiao/shuqiao/exchange/engine"
 	"github.com/shuqiao/shuqiao/exchange/store"
 	"github.com/shuqiao/shuqiao/internal/db"
-	"github.com/shuqiao/shuqiao/internal/fault"
 )
 
 // finish writes how the attempt ended, once: the run's row is locked, and a commit of its merge that is still under way is
@@ -25,12 +23,6 @@ func (a *attempt) finish(ctx context.Context, end ending) error {
 	var final bool
 	err := a.opt.DB.InTx(ctx, func(tx *db.Tx) error {
 		final = false
-		if reason, ok := drifted(end.err); ok {
-			// The mount before the run, as everybody locks them. A mount that is no longer in use needs no stopping.
-			if err := a.opt.Catalog.SuspendMountTx(ctx, tx, a.hub, a.run.ResourceID, reason); err != nil && !fault.Is(err, fault.NotFound) {
-				return err
-			}
-		}
 		var token *int64
 		if err := tx.QueryRow(ctx, "SELECT token FROM run WHERE id = $1 FOR UPDATE", a.run.ID).Scan(&token); err != nil {
 			return fmt.Errorf("locking run: %w", err)
@@ -59,16 +51,6 @@ func (a *attempt) finish(ctx context.Context, end ending) error {
 		a.log.WarnContext(ctx, "dropping staged rows", "run", a.run.ID, "error", err)
 	}
 	return nil
-}
-
-// drifted reports whether the source no longer has the shape that its mount was checked against, and how. Such a mount is
-// suspended until somebody has looked at it: the last good data stay served, and no run tries again in vain.
-func drifted(err error) (reason string, ok bool) {
-	f, ok := errors.AsType[*engine.Failure](err)
-	if !ok || f.Side != engine.SideSource || f.Code != "schema_changed" && f.Code != connectors.CodeColumnMissing {
-		return "", false
-	}
-	return "a run found that the source has changed: " + f.Message, true
 }
 
 // end moves the locked run and reports whether it is over.

@@ -93,6 +93,7 @@ func checkCommandsAndRoutes(t *testing.T, h *hubtest.Hub) {
 
 // listTypes are what lists hold, by the path of the command; a group's list and others that share its entries.
 var listTypes = map[string]any{
+	"source draft": client.DraftedTable{}, "source drift": client.Drift{},
 	"resource list": client.Entry{}, "resource versions": client.Version{}, "resource history": client.HistoryEntry{}, "resource templates": client.Template{},
 	"resource rejects": client.Reject{}, "resource reconciliations": client.Reconciliation{}, "mount list": client.Mount{}, "source list": client.Source{},
 	"source tables": client.Table{}, "request list": client.Request{}, "request history": client.RequestEntry{}, "request refusal-codes": "",

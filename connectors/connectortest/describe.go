@@ -93,7 +93,7 @@ func testProbe(t *testing.T, h Harness) {
 }
 
 // testDescribe: a table with a Chinese name, quotes and a dot in its names is listed and described with its key, and
-// can be read by what is listed.
+// can be read by what is listed. Described together, objects look as they do one by one.
 func testDescribe(t *testing.T, h Harness) {
 	settings := h.NewConfig(t)
 	want := []connectors.Column{
@@ -146,6 +146,17 @@ func testDescribe(t *testing.T, h Harness) {
 	got := rows(t, s, err)
 	if diff := cmp.Diff([][]string{{"2026-02-28", "1", "x", "12.50"}}, got); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+	all, err := c.DescribeAll(t.Context(), []string{tables[1].Object, "no_such_object", tables[0].Object})
+	if err != nil || len(all) != 2 || len(all[tables[0].Object].Columns) != 1 {
+		t.Errorf("DescribeAll: %v, %v", all, err)
+	}
+	together := all[tables[1].Object]
+	for i := range together.Columns {
+		together.Columns[i].NativeType = ""
+	}
+	if diff := cmp.Diff(schema, together); diff != "" {
+		t.Errorf("DescribeAll differs from Describe (-one +all):\n%s", diff)
 	}
 	noKey, err := c.Describe(t.Context(), tables[0].Object)
 	if err != nil || noKey.Key != nil {

@@ -18,8 +18,8 @@ func textKeys() []string {
 	}
 }
 
-// testTextOrder: text keys come in the order of their bytes whatever the locale, and a read resumed after any of them
-// returns exactly the rest.
+// testTextOrder: text keys come in the order of their bytes whatever the locale, a read resumed after any of them
+// returns exactly the rest, and one that is limited ends after so many.
 func testTextOrder(t *testing.T, h Harness) {
 	settings := h.NewConfig(t)
 	keys := textKeys()
@@ -34,6 +34,12 @@ func testTextOrder(t *testing.T, h Harness) {
 		want[i] = []string{key}
 	}
 	resumeEverywhere(t, c, object, []string{"k"}, want)
+	for _, n := range []int{1, 3, len(want) + 1} {
+		s, err := c.Read(t.Context(), connectors.ReadRequest{Object: object, Columns: []string{"k"}, OrderBy: []string{"k"}, Limit: n})
+		if diff := cmp.Diff(want[:min(n, len(want))], rows(t, s, err)); diff != "" {
+			t.Errorf("limited to %d (-want +got):\n%s", n, diff)
+		}
+	}
 }
 
 // testCompositeOrder: the same for a key of text and number, given in another order than the table's columns.

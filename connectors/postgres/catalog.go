@@ -118,51 +118,97 @@ func (o *object) schema() connectors.Schema {
 	return schema
 }
 
+// DescribeAll describes objects in three round trips, however many they are.
+func (s *source) DescribeAll(ctx context.Context, names []string) (out map[string]connectors.Schema, err error) {
+	err = s.inSnapshot(ctx, func(q *session) error {
+		found, err := q.objects(ctx, names)
+		if err != nil {
+			return err
+		}
+		out = make(map[string]connectors.Schema, len(found))
+		for name, o := range found {
+			out[name] = o.schema()
+		}
+		return nil
+	})
+	return out, err
+}
+
 // object finds a table or view and reads its columns and keys.
 func (q *session) object(ctx context.Context, name string) (*object, error) {
-	schema, table, ok := parseObject(name)
-	if !ok {
-		return nil, connectors.ErrObjectMissing
-	}
-	if schema == "" {
-		schema = q.schema
-	}
-	rows, err := q.rows(ctx, `
-SELECT c.oid, c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid)
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'f', 'v', 'm')`, schema, table)
+	found, err := q.objects(ctx, []string{name})
 	if err != nil {
 		return nil, err
 	}
-	if len(rows) == 0 {
+	o, ok := found[name]
+	if !ok {
 		return nil, connectors.ErrObjectMissing
 	}
-	oid, inherited := string(rows[0][0]), string(rows[0][1]) == "t"
-	o := &object{sql: quoteIdentifier(schema) + "." + quoteIdentifier(table)}
-	if o.columns, err = q.columns(ctx, oid); err != nil {
+	return o, nil
+}
+
+// objects finds tables and views and reads their columns and keys. Those that are missing, or have no columns, are left out.
+func (q *session) objects(ctx context.Context, names []string) (map[string]*object, error) {
+	var schemas, tables []string
+	var asked []string // Beside them, the name as it was asked for.
+	for _, name := range names {
+		schema, table, ok := parseObject(name)
+		if !ok {
+			continue
+		}
+		if schema == "" {
+			schema = q.schema
+		}
+		schemas, tables, asked = append(schemas, schema), append(tables, table), append(asked, name)
+	}
+	rows, err := q.rows(ctx, `
+SELECT w.position, c.oid, c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid)
+FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) WITH ORDINALITY AS w(schema, name, position)
+JOIN pg_namespace n ON n.nspname = w.schema
+JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name AND c.relkind IN ('r', 'p', 'f', 'v', 'm')`,
+		array(connectors.Text, schemas), array(connectors.Text, tables))
+	if err != nil {
 		return nil, err
 	}
-	if len(o.columns) == 0 {
-		return nil, fmt.Errorf("%w: it has no columns", connectors.ErrObjectMissing)
-	}
-	// A key of a parent table does not bind the tables that inherit from it, whose rows a read returns too.
-	if !inherited {
-		if o.keys, err = q.keys(ctx, oid); err != nil {
-			return nil, err
+	byOID := make(map[string]*object, len(rows))
+	var oids []string
+	var bound []string // Those whose keys bind every row that a read returns.
+	for _, row := range rows {
+		i, oid := int(integer(row[0]))-1, string(row[1])
+		if byOID[oid] != nil {
+			continue // Asked for with and without its schema.
+		}
+		byOID[oid] = &object{sql: quoteIdentifier(schemas[i]) + "." + quoteIdentifier(tables[i])}
+		oids = append(oids, oid)
+		// A key of a parent table does not bind the tables that inherit from it, whose rows a read returns too.
+		if string(row[2]) != "t" {
+			bound = append(bound, oid)
 		}
 	}
-	if len(o.keys) > 0 {
+	if err := q.columns(ctx, oids, byOID); err != nil {
+		return nil, err
+	}
+	if err := q.keys(ctx, bound, byOID); err != nil {
+		return nil, err
+	}
+	out := make(map[string]*object, len(rows))
+	for _, row := range rows {
+		o := byOID[string(row[1])]
+		if len(o.columns) == 0 {
+			continue
+		}
 		for i := range o.columns {
-			o.columns[i].IsKey = slices.Contains(o.keys[0], o.columns[i].Name)
+			o.columns[i].IsKey = len(o.keys) > 0 && slices.Contains(o.keys[0], o.columns[i].Name)
 		}
+		out[asked[integer(row[0])-1]] = o
 	}
-	return o, nil
+	return out, nil
 }
 
 // columnsSQL resolves domains to their base type. The provider of the database's locale exists from PostgreSQL 15 on;
 // reading it through to_jsonb lets one statement serve all versions.
 const columnsSQL = `
-SELECT a.attname, format_type(a.atttypid, a.atttypmod), b.oid, b.typname, b.typtype, b.typarray, greatest(a.atttypmod, b.typmod),
+SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod), b.oid, b.typname, b.typtype, b.typarray, greatest(a.atttypmod, b.typmod),
   NOT a.attnotnull, coalesce(col_description(a.attrelid, a.attnum), ''),
   CASE WHEN b.typcollation = 0 THEN 'none'
     WHEN a.attcollation IN (950, 951) THEN 'binary'
@@ -177,63 +223,70 @@ FROM pg_attribute a CROSS JOIN LATERAL (
     SELECT t.oid, t.typname, t.typtype, t.typarray, t.typcollation, t.typbasetype, greatest(base.typmod, t.typtypmod), depth + 1
     FROM base JOIN pg_type t ON t.oid = base.typbasetype WHERE base.typtype = 'd')
   SELECT * FROM base ORDER BY depth DESC LIMIT 1) b
-WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
-ORDER BY a.attnum`
+WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attrelid, a.attnum`
 
-func (q *session) columns(ctx context.Context, oid string) ([]column, error) {
-	rows, err := q.rows(ctx, columnsSQL, oid)
-	if err != nil {
-		return nil, err
+// columns reads the columns of objects into them.
+func (q *session) columns(ctx context.Context, oids []string, into map[string]*object) error {
+	if len(oids) == 0 {
+		return nil
 	}
-	columns := make([]column, 0, len(rows))
+	rows, err := q.rows(ctx, columnsSQL, array(connectors.Integer, oids))
+	if err != nil {
+		return err
+	}
 	for _, row := range rows {
+		o := into[string(row[0])]
 		c := column{
 			Column: connectors.Column{
-				Name: string(row[0]), NativeType: string(row[1]), Nullable: string(row[7]) == "t", Comment: string(row[8]),
+				Name: string(row[1]), NativeType: string(row[2]), Nullable: string(row[8]) == "t", Comment: string(row[9]),
 			},
-			typeOID: uint32(integer(row[2])), arrayOID: uint32(integer(row[5])),
+			typeOID: uint32(integer(row[3])), arrayOID: uint32(integer(row[6])),
 		}
-		c.Kind = kindOf(c.typeOID, string(row[3]), string(row[4]))
-		c.Length, c.Scale = size(c.typeOID, int(integer(row[6])))
-		switch string(row[9]) {
+		c.Kind = kindOf(c.typeOID, string(row[4]), string(row[5]))
+		c.Length, c.Scale = size(c.typeOID, int(integer(row[7])))
+		switch string(row[10]) {
 		case "binary":
 			c.collation = collationBinary
 		case "locale":
 			c.collation = collationLocale
 		}
-		columns = append(columns, c)
+		o.columns = append(o.columns, c)
 	}
-	return columns, nil
+	return nil
 }
 
-// keys returns the columns of each complete, valid unique index over NOT NULL columns. A deferrable constraint counts:
-// a snapshot only ever sees states that were committed.
-func (q *session) keys(ctx context.Context, oid string) ([][]string, error) {
+// keys reads the columns of each complete, valid unique index over NOT NULL columns into objects. A deferrable constraint
+// counts: a snapshot only ever sees states that were committed.
+func (q *session) keys(ctx context.Context, oids []string, into map[string]*object) error {
+	if len(oids) == 0 {
+		return nil
+	}
 	rows, err := q.rows(ctx, `
 WITH unique_index AS (
   SELECT i.indexrelid, i.indrelid, i.indisprimary, i.indkey, coalesce((to_jsonb(i)->>'indnkeyatts')::int, i.indnatts) AS width
   FROM pg_index i
-  WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL)
-SELECT u.indexrelid, a.attname, bool_and(a.attnotnull) OVER (PARTITION BY u.indexrelid)
+  WHERE i.indrelid = ANY ($1::oid[]) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL)
+SELECT u.indrelid, u.indexrelid, a.attname, bool_and(a.attnotnull) OVER (PARTITION BY u.indexrelid)
 FROM unique_index u CROSS JOIN LATERAL generate_series(0, u.width - 1) AS position
 JOIN pg_attribute a ON a.attrelid = u.indrelid AND a.attnum = u.indkey[position]
-ORDER BY u.indisprimary DESC, u.width, u.indexrelid, position`, oid)
+ORDER BY u.indrelid, u.indisprimary DESC, u.width, u.indexrelid, position`, array(connectors.Integer, oids))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var keys [][]string
 	last := ""
 	for _, row := range rows {
-		if string(row[2]) != "t" {
+		if string(row[3]) != "t" {
 			continue
 		}
-		if index := string(row[0]); index != last {
+		o := into[string(row[0])]
+		if index := string(row[1]); index != last {
 			last = index
-			keys = append(keys, nil)
+			o.keys = append(o.keys, nil)
 		}
-		keys[len(keys)-1] = append(keys[len(keys)-1], string(row[1]))
+		o.keys[len(o.keys)-1] = append(o.keys[len(o.keys)-1], string(row[2]))
 	}
-	return keys, nil
+	return nil
 }
 
 // Probe asks the server who it is and whether the session is what it should be.

@@ -105,6 +105,7 @@ var (
 	_ connectors.Source = (*source)(nil)
 	_ connectors.Reader = (*reader)(nil)
 
+	_ connectors.ManySource    = (*source)(nil)
 	_ connectors.PendingSource = (*source)(nil)
 	_ connectors.Addressed     = Driver{}
 )

@@ -114,6 +114,7 @@ func readStatement(o *object, columns []column, request connectors.ReadRequest) 
 		if len(request.After) > 0 {
 			return statement{}, connectors.ErrOrderNotUnique
 		}
+		st.limit(request.Limit)
 		return st, nil
 	}
 	order, err := o.pick(request.OrderBy)
@@ -140,7 +141,15 @@ func readStatement(o *object, columns []column, request connectors.ReadRequest) 
 		st.sql += joint + fmt.Sprintf("(%s) > (%s)", strings.Join(expressions, ", "), strings.Join(parameters, ", "))
 	}
 	st.sql += " ORDER BY " + strings.Join(expressions, ", ")
+	st.limit(request.Limit)
 	return st, nil
+}
+
+// limit ends the statement after n rows; 0 for all.
+func (st *statement) limit(n int) {
+	if n > 0 {
+		st.sql += " LIMIT " + strconv.Itoa(n)
+	}
 }
 
 // uniqueBy reports whether no two rows can agree in the columns and none of them can be NULL.

@@ -25,6 +25,7 @@ var parsers = [][3]string{
 	{"catalog/codes", "credit codes, identity numbers and other codes", "FuzzValidators"},
 	{"catalog/codes", "check characters", "FuzzCheckCharacters"},
 	{"catalog/mask", "masked text", "FuzzMasks"},
+	{"catalog/reverse", "names and comments of columns", "FuzzNames"},
 	{"cmd/shuqiao", "answers of a setup", "FuzzAnswers"},
 	{"cmd/shuqiao/cli", "kept sign-ins", "FuzzProfile"},
 	{"connectors/postgres", "names of tables", "FuzzParseObject"},

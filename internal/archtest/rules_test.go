@@ -54,8 +54,9 @@ var rooms = map[string][]string{
 	"sharing/filter": {"internal/fault"},
 
 	"catalog": join(foundation, []string{
-		"audit", "authz", "authz/identity", "catalog/calendar", "catalog/codes", "catalog/mask", "connectors",
+		"audit", "authz", "authz/identity", "catalog/calendar", "catalog/codes", "catalog/mask", "catalog/reverse", "connectors",
 	}),
+	"catalog/reverse":  {"catalog/codes", "catalog/mask", "connectors", "internal/fault"},
 	"catalog/codes":    {"internal/fault"},
 	"catalog/mask":     {"internal/fault"},
 	"catalog/calendar": {"internal/fault"},

@@ -87,6 +87,8 @@ var helps = map[string]string{
 	"element": "Code of a data element.", "division": "Division code; 000000 is the whole country.", "proposed": "Id of the department that should be the source.",
 	"why": "no_data, stale or unused.",
 	"by":  "The head of the provider's sharing office.", "date": "YYYY-MM-DD.", "document": "Number or title of the document.",
+
+	"create": "true keeps what is proposed as drafts.", "rows": "How many rows of each table to look at, 0 to 1000.", "mount": "Id of a mount.", "source": "Id of a source.",
 }
 
 // leaf is the type of a command's flags: A0… for arguments, I0… for flags, File.

@@ -106,6 +106,9 @@ func Commands() []Command {
 		{Path: "source probe", Method: post, Route: "/sources/{id}/probe", Help: "Connect and say what answers."},
 		{Path: "source tables", Method: get, Route: "/sources/{id}/tables", Help: "List what can be mounted.", Columns: "object kind estimated_rows comment"},
 		{Path: "source describe", Method: get, Route: "/sources/{id}/describe", Help: "Show columns and key of one object.", Query: "object!"},
+		{Path: "source draft", Method: post, Route: "/sources/{id}/draft", Help: "Propose entries from tables, with the evidence (-o json); --create true keeps them as drafts.", Query: "create", Body: "object:objects[]! rows#", Columns: "proposal.object proposal.name proposal.sampled resource_id problem.code", File: true},
+		{Path: "source drift", Method: get, Route: "/drift", Help: "List how sources differ from what was mounted.", Query: "source:source_id resource:resource_id mount:mount_id state", Columns: "resource object column kind was now breaks first_seen resolved_at"},
+		{Path: "resource origin", Method: get, Route: "/resources/{id}/origin", Help: "Show the table an entry was proposed from, with the evidence."},
 
 		{Path: "request list", Method: get, Route: "/requests", Help: "List sharing requests.", Query: "state side resource:resource_id client:client_id", Columns: requestColumns},
 		{Path: "request show", Method: get, Route: "/requests/{id}", Help: "Show one request."},
