@@ -14,6 +14,7 @@ import (
 	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/catalog"
+	"github.com/shuqiao/shuqiao/catalog/sheet"
 	"github.com/shuqiao/shuqiao/exchange"
 	"github.com/shuqiao/shuqiao/exchange/pull"
 	"github.com/shuqiao/shuqiao/exchange/retention"
@@ -50,6 +51,8 @@ func TestClientKnowsEveryField(t *testing.T) {
 		{client.Request{}, sharing.Request{}},
 		{client.Conditions{}, sharing.Conditions{}},
 		{client.Export{}, pull.Export{}},
+		{client.Import{}, sheet.Job{}},
+		{client.ImportError{}, sheet.Line{}},
 		{client.Grant{}, sharing.Grant{}},
 		{client.AccessReport{}, sharing.AccessReport{}},
 		{client.Access{}, sharing.Access{}},

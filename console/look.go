@@ -165,7 +165,9 @@ var tones = map[string]string{
 	"mount_state.suspended": "orange",
 	"item_change.added":     "green", "item_change.removed": "red", "item_change.changed": "blue",
 	"base_state.bound": "green", "base_state.registered": "blue", "base_state.open": "yellow",
-	"system_state.live": "green", "system_state.zombie": "orange", "system_state.single_office": "azure",
+	"import_state.received": "yellow", "import_state.checking": "blue", "import_state.checked": "yellow", "import_state.applying": "blue", "import_state.done": "green",
+	"import_state.failed": "red",
+	"system_state.live":   "green", "system_state.zombie": "orange", "system_state.single_office": "azure",
 }
 
 func tone(group, code string) string {

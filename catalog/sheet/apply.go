@@ -73,10 +73,7 @@ func (s *Service) applyGood(ctx context.Context, c *compiler, p authz.Principal)
 	last := 0
 	for {
 		at := last
-		err := s.opt.DB.InTx(ctx, func(tx *db.Tx) error {
-			if err := s.hold(ctx, tx, c.job); err != nil {
-				return err
-			}
+		err := s.held(ctx, c.job, func(tx *db.Tx) error {
 			n, end, err := c.applyBatch(ctx, tx, p, last)
 			if err != nil {
 				return err
@@ -96,6 +93,16 @@ func (s *Service) applyGood(ctx context.Context, c *compiler, p authz.Principal)
 		}
 		last = at
 	}
+}
+
+// held does work in a transaction of the attempt that an import belongs to; errTaken when it is another's.
+func (s *Service) held(ctx context.Context, j Job, work func(*db.Tx) error) error {
+	return s.opt.DB.InTx(ctx, func(tx *db.Tx) error {
+		if err := s.hold(ctx, tx, j); err != nil {
+			return err
+		}
+		return work(tx)
+	})
 }
 
 // hold keeps other attempts out until the transaction ends.

@@ -18,7 +18,7 @@ func (s *Service) check(ctx context.Context, j Job) error {
 	if err != nil {
 		return err
 	}
-	if err := s.clashes(ctx, j, headers); err != nil {
+	if err := s.held(ctx, j, func(tx *db.Tx) error { return clashes(ctx, tx, j, headers) }); err != nil {
 		return err
 	}
 	c, err := s.newCompiler(ctx, j, headers)
@@ -39,14 +39,19 @@ func (s *Service) check(ctx context.Context, j Job) error {
 		if err != nil {
 			return err
 		}
-		if err := c.settle(ctx, s.opt.DB.Pool, plans, false); err != nil {
-			return err
-		}
 		for _, p := range plans {
 			counts[p.state]++
 		}
 		done, last = done+len(rows), rows[len(rows)-1].no
-		if err := s.mark(ctx, j, "done = $4, added = $5, changed = $6, unchanged = $7, wrong = $8", done, counts["added"], counts["changed"], counts["unchanged"], counts["wrong"]); err != nil {
+		err = s.held(ctx, j, func(tx *db.Tx) error {
+			if err := c.settle(ctx, tx, plans, false); err != nil {
+				return err
+			}
+			_, err := tx.Exec(ctx, "UPDATE import_job SET done = $2, added = $3, changed = $4, unchanged = $5, wrong = $6 WHERE id = $1",
+				j.ID, done, counts["added"], counts["changed"], counts["unchanged"], counts["wrong"])
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -74,13 +79,13 @@ func (s *Service) check(ctx context.Context, j Job) error {
 }
 
 // clashes finds what is wrong between rows: the same key, code or name twice, and items of entries that are not there.
-func (s *Service) clashes(ctx context.Context, j Job, headers [2]Header) error {
+func clashes(ctx context.Context, tx *db.Tx, j Job, headers [2]Header) error {
 	for _, twice := range []struct{ column, more string }{
 		{"code", ""},
 		{"name", ""},
 		{"key", "AND key <> code AND key <> name"}, // Else it stands for one of those.
 	} {
-		_, err := s.opt.DB.Pool.Exec(ctx, fmt.Sprintf(`
+		_, err := tx.Exec(ctx, fmt.Sprintf(`
 			INSERT INTO import_trouble (job_id, sheet, row_no, col, column_id, code, detail)
 			SELECT $1, 0, row_no, $2::int, '%[1]s', '%[2]s', 'row ' || first FROM (
 				SELECT row_no, min(row_no) OVER (PARTITION BY %[1]s) AS first FROM import_row
@@ -90,7 +95,7 @@ func (s *Service) clashes(ctx context.Context, j Job, headers [2]Header) error {
 			return fmt.Errorf("looking for duplicates: %w", err)
 		}
 	}
-	_, err := s.opt.DB.Pool.Exec(ctx, `
+	_, err := tx.Exec(ctx, `
 		INSERT INTO import_trouble (job_id, sheet, row_no, col, column_id, code)
 		SELECT $1, 1, row_no, $2::int, 'key', $3::text FROM import_row i
 		WHERE job_id = $1 AND sheet = 1 AND key <> '' AND NOT EXISTS (
@@ -98,7 +103,7 @@ func (s *Service) clashes(ctx context.Context, j Job, headers [2]Header) error {
 	if err != nil {
 		return fmt.Errorf("looking for items without an entry: %w", err)
 	}
-	_, err = s.opt.DB.Pool.Exec(ctx, `
+	_, err = tx.Exec(ctx, `
 		UPDATE import_row r SET state = 'wrong' WHERE job_id = $1 AND EXISTS (
 			SELECT FROM import_trouble t WHERE t.job_id = $1 AND t.sheet = r.sheet AND t.row_no = r.row_no)`, j.ID)
 	if err != nil {
@@ -108,7 +113,7 @@ func (s *Service) clashes(ctx context.Context, j Job, headers [2]Header) error {
 }
 
 // settle writes what was found about entries. With applied, those that are right have been written.
-func (c *compiler) settle(ctx context.Context, q executor, plans []plan, applied bool) error {
+func (c *compiler) settle(ctx context.Context, tx *db.Tx, plans []plan, applied bool) error {
 	var numbers []int
 	var states []string
 	var ids []*uuid.UUID
@@ -127,11 +132,11 @@ func (c *compiler) settle(ctx context.Context, q executor, plans []plan, applied
 		ids = append(ids, id)
 		troubles = append(troubles, p.troubles...)
 	}
-	_, err := q.Exec(ctx, `
+	_, err := tx.Exec(ctx, `
 		UPDATE import_row r SET state = u.state, resource_id = u.id FROM unnest($2::int[], $3::text[], $4::uuid[]) AS u(no, state, id)
 		WHERE r.job_id = $1 AND r.sheet = 0 AND r.row_no = u.no`, c.job.ID, numbers, states, ids)
 	if err != nil {
 		return fmt.Errorf("marking entries: %w", err)
 	}
-	return writeTroubles(ctx, q, c.job, troubles)
+	return writeTroubles(ctx, tx, c.job, troubles)
 }

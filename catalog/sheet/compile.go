@@ -10,20 +10,12 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/catalog/codes"
 	"github.com/shuqiao/shuqiao/internal/db"
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
-
-// executor is the pool or a transaction.
-type executor interface {
-	db.Querier
-	copier
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-}
 
 // compiler turns staged rows into what the catalogue is told.
 type compiler struct {
@@ -330,6 +322,10 @@ func (p *plan) wrong(c *compiler, s Sheet, row int, column, code, detail string)
 	col := c.headers[s].find(column)
 	if col < 0 && !slices.ContainsFunc(Columns(s), func(c Column) bool { return c.ID == column }) {
 		column = ""
+	}
+	// One sentence for a cell: what could not be read is often missing, too.
+	if slices.ContainsFunc(p.troubles, func(t Trouble) bool { return t.Sheet == s && t.Row == row && t.Column == column && column != "" }) {
+		return
 	}
 	p.troubles = append(p.troubles, Trouble{Sheet: s, Row: row, Col: col, Column: column, Code: code, Detail: detail})
 }

@@ -142,6 +142,27 @@ func (s *Service) Export(ctx context.Context, p authz.Principal, sel Selection, 
 
 const exportPage = 200
 
+// TemplateFile is the template as a file.
+func TemplateFile() (*Spool, error) {
+	file, err := os.CreateTemp("", "shuqiao-sheet-*")
+	if err != nil {
+		return nil, fmt.Errorf("keeping a file on disk: %w", err)
+	}
+	s := &Spool{File: file, Name: "template.xlsx", Type: contentTypes[XLSX]}
+	err = Template(file)
+	if err == nil {
+		s.Size, err = file.Seek(0, io.SeekEnd)
+	}
+	if err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		_ = s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
 // writeEntry writes one entry with its items. Entries without a code are linked to their items by their place in the file.
 func writeEntry(out output, r catalog.Resource, place int, n *names) error {
 	e := entryOf(r, n)

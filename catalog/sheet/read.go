@@ -35,6 +35,14 @@ const (
 	CodeTooMuch     = "too_many_wrong" // Formulas or merged cells all over.
 )
 
+// FailureCodes returns the codes with which imports fail.
+func FailureCodes() []string {
+	return []string{
+		CodeNoWorkbook, CodeEncrypted, CodeTooBig, CodeTooManyRows, CodeTooManyCols, CodeWrongSheets, CodeBadHeader, CodeEncoding, CodeBadCSV, CodeEmpty,
+		CodeTooMuch, CodeChanged, string(fault.Forbidden), string(fault.Internal),
+	}
+}
+
 func unreadable(code, format string, args ...any) error {
 	return fault.New(fault.Invalid, code, format, args...)
 }

@@ -32,7 +32,10 @@ func readCSV(file *io.SectionReader, t *table) error {
 		case errors.Is(err, errEncoding):
 			return badEncoding()
 		case err != nil:
-			line, _ := lines.FieldPos(0)
+			line := no
+			if at, ok := errors.AsType[*csv.ParseError](err); ok {
+				line = at.StartLine
+			}
 			return unreadable(CodeBadCSV, "about line %d the quotation marks do not match", line)
 		}
 		cells := make([]string, len(record))

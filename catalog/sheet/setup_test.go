@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -217,6 +216,3 @@ func wantCode(t *testing.T, err error, kind fault.Kind, code string) {
 		t.Fatalf("got %v, want %s %s", err, kind, code)
 	}
 }
-
-// soon is long enough for what happens in the background.
-const soon = 10 * time.Second

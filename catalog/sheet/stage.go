@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/shuqiao/shuqiao/internal/db"
 )
 
 // staging writes what is read into the tables of an import, some thousand rows at a time.
@@ -74,22 +76,21 @@ func (st *staging) trouble(t Trouble) error {
 }
 
 func (st *staging) flush() error {
-	if len(st.rows) > 0 {
-		_, err := st.s.opt.DB.Pool.CopyFrom(st.ctx, pgx.Identifier{"import_row"},
-			[]string{"job_id", "sheet", "row_no", "key", "code", "name", "cells"}, pgx.CopyFromRows(st.rows))
+	if len(st.rows)+len(st.troubles) == 0 {
+		return nil
+	}
+	err := st.s.held(st.ctx, st.job, func(tx *db.Tx) error {
+		_, err := tx.CopyFrom(st.ctx, pgx.Identifier{"import_row"}, []string{"job_id", "sheet", "row_no", "key", "code", "name", "cells"}, pgx.CopyFromRows(st.rows))
 		if err != nil {
 			return fmt.Errorf("staging rows: %w", err)
 		}
-		st.rows = st.rows[:0]
-		if err := st.s.mark(st.ctx, st.job, "entries = $4, items = $5", st.counts[Entries], st.counts[Items]); err != nil {
-			return err
+		if _, err := tx.Exec(st.ctx, "UPDATE import_job SET entries = $2, items = $3 WHERE id = $1", st.job.ID, st.counts[Entries], st.counts[Items]); err != nil {
+			return fmt.Errorf("counting rows: %w", err)
 		}
-	}
-	if err := writeTroubles(st.ctx, st.s.opt.DB.Pool, st.job, st.troubles); err != nil {
-		return err
-	}
-	st.troubles = st.troubles[:0]
-	return nil
+		return writeTroubles(st.ctx, tx, st.job, st.troubles)
+	})
+	st.rows, st.troubles = st.rows[:0], st.troubles[:0]
+	return err
 }
 
 // copier is what rows are copied by: a pool or a transaction.
@@ -114,10 +115,16 @@ func writeTroubles(ctx context.Context, to copier, j Job, troubles []Trouble) er
 
 // stage reads the file of an import into its tables, from the beginning.
 func (s *Service) stage(ctx context.Context, j Job) ([2]Header, error) {
-	for _, table := range []string{"import_row", "import_trouble"} {
-		if _, err := s.opt.DB.Pool.Exec(ctx, "DELETE FROM "+table+" WHERE job_id = $1", j.ID); err != nil {
-			return [2]Header{}, fmt.Errorf("beginning again: %w", err)
+	err := s.held(ctx, j, func(tx *db.Tx) error {
+		for _, table := range []string{"import_row", "import_trouble"} {
+			if _, err := tx.Exec(ctx, "DELETE FROM "+table+" WHERE job_id = $1", j.ID); err != nil {
+				return fmt.Errorf("beginning again: %w", err)
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		return [2]Header{}, err
 	}
 	file, err := s.fetch(ctx, j)
 	if err != nil {

@@ -24,6 +24,8 @@ var parsers = [][3]string{
 	{"catalog/codes", "credit codes, identity numbers and other codes", "FuzzValidators"},
 	{"catalog/codes", "check characters", "FuzzCheckCharacters"},
 	{"catalog/mask", "masked text", "FuzzMasks"},
+	{"catalog/sheet", "files of entries", "FuzzRead"},
+	{"catalog/sheet", "lists in cells, cells of CSV", "FuzzCells"},
 	{"cmd/shuqiao", "answers of a setup", "FuzzAnswers"},
 	{"cmd/shuqiao/cli", "kept sign-ins", "FuzzProfile"},
 	{"connectors/postgres", "names of tables", "FuzzParseObject"},
