@@ -31,7 +31,7 @@ type testBundle struct {
 	platform, operator, admin, market1 authz.Principal
 }
 
-func setup(t *testing.T) *testBundle {
+func setup(t testing.TB) *testBundle {
 	t.Helper()
 	d := authztest.Open(t)
 	node := authztest.Start(t, d)
@@ -69,7 +69,7 @@ func setup(t *testing.T) *testBundle {
 }
 
 // creditCode makes a well-formed credit code that no organisation can have: its organisation part starts with QQ.
-func creditCode(t *testing.T, n int) string {
+func creditCode(t testing.TB, n int) string {
 	t.Helper()
 	org := fmt.Sprintf("QQ%06d", n)
 	c, _ := codes.OrgCodeCheckChar(org)
@@ -139,7 +139,7 @@ func (b *testBundle) check(t *testing.T, p authz.Principal, mode Mode, file []by
 }
 
 // work lets the service take every step that waits.
-func (b *testBundle) work(t *testing.T, p authz.Principal, id uuid.UUID) Job {
+func (b *testBundle) work(t testing.TB, p authz.Principal, id uuid.UUID) Job {
 	t.Helper()
 	for {
 		worked, err := b.service.work(b.ctx)
