@@ -1,7 +1,7 @@
 // Command firstdata compiles the sources of FirstData, a public list of data sources in two languages, as drafts of one department
 // through the public API, and says what each still lacks.
 //
-//	SHUQIAO_TOKEN=… go run ./bench/firstdata -url http://127.0.0.1:8080 all-sources.json
+//	SHUQIAO_TOKEN=… go run ./bench/firstdata -url http://127.0.0.1:8080/api/v1 all-sources.json
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 )
 
 func main() {
-	url := flag.String("url", "http://127.0.0.1:8080", "address of the hub")
+	url := flag.String("url", "http://127.0.0.1:8080/api/v1", "address of the contract")
 	flag.Parse()
 	if err := run(context.Background(), client.New(*url, os.Getenv("SHUQIAO_TOKEN")), flag.Arg(0), os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
