@@ -1,11 +1,11 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"mime"
 	"net/http"
+	"reflect"
 	"strconv"
 	"time"
 
@@ -16,12 +16,6 @@ import (
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/catalog/sheet"
 )
-
-type importInput struct {
-	Name    string     `query:"name" maxLength:"200" doc:"Name of the file, for people."`
-	Mode    sheet.Mode `query:"mode" enum:"all,good" doc:"all: everything or nothing; good: entries in which something is wrong are left out. all when not given."`
-	RawBody []byte     `contentType:"application/octet-stream" doc:"xlsx, CSV, or CSV files in a zip file; at most 32 MiB."`
-}
 
 type importErrorsInput struct {
 	IDInput
@@ -36,11 +30,22 @@ func (a *API) importRoutes() {
 	handle(a, get("/imports", "Imports of the caller's department, newest first", authz.ResourceCompile), func(ctx context.Context, p authz.Principal, in *PageInput) (list[sheet.Job], error) {
 		return newList(s.Imports(ctx, p, in.page()))
 	})
-	take := post("/imports", "Send a file of entries in; it is checked in the background", authz.ResourceCompile).atMost(2)
-	take.Status, take.Limit, take.Timeout = http.StatusAccepted, sheet.MaxFile+1, fileTimeout
-	handle(a, take, func(ctx context.Context, p authz.Principal, in *importInput) (sheet.Job, error) {
-		return s.Receive(ctx, p, in.Name, in.Mode, bytes.NewReader(in.RawBody))
+	text := &huma.Schema{Type: "string"}
+	take := post("/imports", "Send a file of entries in; it is checked in the background", authz.ResourceCompile).atMost(4)
+	take.Status, take.Limit, take.Timeout = http.StatusAccepted, sheet.MaxFile, fileTimeout
+	op := a.plain(take, func(c *gin.Context) {
+		if err := a.takeFile(c, take); err != nil {
+			a.writeProblem(c, err)
+		}
 	})
+	op.Parameters = []*huma.Param{
+		{Name: "name", In: "query", Schema: text, Description: "Name of the file, for people."},
+		{Name: "mode", In: "query", Schema: text, Description: "all: everything or nothing (when not given); good: entries in which something is wrong are left out."},
+	}
+	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}
+	job := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[sheet.Job](), true, "Job")
+	delete(op.Responses, "200")
+	op.Responses["202"] = &huma.Response{Description: "Received.", Content: map[string]*huma.MediaType{"application/json": {Schema: job}}}
 	handle(a, get("/imports/{id}", "How far an import is", authz.ResourceCompile), func(ctx context.Context, p authz.Principal, in *IDInput) (sheet.Job, error) {
 		return s.Import(ctx, p, in.ID)
 	})
@@ -55,7 +60,6 @@ func (a *API) importRoutes() {
 		}
 		return s.Remove(ctx, p, in.ID, version)
 	})
-	text := &huma.Schema{Type: "string"}
 	a.file(get("/imports/{id}/result", "The file again, with a column that says what is wrong", authz.ResourceCompile), []*huma.Param{{Name: "id", In: "path", Required: true, Schema: text}},
 		func(c *gin.Context, p authz.Principal) (*sheet.Spool, error) {
 			id, err := parseID("id", c.Param("id"))
@@ -93,6 +97,22 @@ func (a *API) importRoutes() {
 			}
 			return s.Export(c.Request.Context(), p, sel, format)
 		})
+}
+
+// takeFile receives a file as a stream: it is never in memory as a whole.
+func (a *API) takeFile(c *gin.Context, r Route) error {
+	p, err := a.admit(c.Request, r)
+	if err != nil {
+		return err
+	}
+	q := c.Request.URL.Query()
+	body := http.MaxBytesReader(c.Writer, c.Request.Body, r.Limit)
+	j, err := a.opt.Sheets.Receive(c.Request.Context(), p, q.Get("name"), sheet.Mode(q.Get("mode")), body)
+	if err != nil {
+		return err
+	}
+	c.JSON(r.Status, j)
+	return nil
 }
 
 // file registers a route that answers with a file.

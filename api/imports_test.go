@@ -54,10 +54,11 @@ func TestImports(t *testing.T) {
 		t.Errorf("applying it: %v", err)
 	}
 	right := send("资源名称,共享类型\n示例学校信息,有条件共享\n")
-	if _, err := bureau.Operator.ApplyImport(t.Context(), right.ID); err != nil {
+	applying, err := bureau.Operator.ApplyImport(t.Context(), right.ID)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if right = wait(right); right.State != "done" || right.Applied != 1 {
+	if right = wait(applying); right.State != "done" || right.Applied != 1 {
 		t.Errorf("got %+v", right)
 	}
 	for path, start := range map[string]string{
