@@ -24,6 +24,7 @@ import (
 	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/catalog"
+	"github.com/shuqiao/shuqiao/catalog/sheet"
 	"github.com/shuqiao/shuqiao/exchange"
 	"github.com/shuqiao/shuqiao/exchange/pull"
 	"github.com/shuqiao/shuqiao/exchange/retention"
@@ -43,6 +44,7 @@ type Options struct {
 	Pull     *pull.Service
 	Alarm    *alarm.Service
 	Exports  *pull.Exports
+	Sheets   *sheet.Service
 	Log      *audit.Log
 
 	Retention *retention.Service
@@ -115,6 +117,7 @@ func New(opt Options) (*API, error) {
 		{"working days", a.calendarRoutes},
 		{"data elements", a.dataElementRoutes},
 		{"resources", a.resourceRoutes},
+		{"imports", a.importRoutes},
 		{"mounts", a.mountRoutes},
 		{"sources", a.sourceRoutes},
 		{"requests", a.requestRoutes},

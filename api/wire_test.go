@@ -15,6 +15,7 @@ import (
 	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/catalog/calendar"
+	"github.com/shuqiao/shuqiao/catalog/sheet"
 	"github.com/shuqiao/shuqiao/exchange"
 	"github.com/shuqiao/shuqiao/exchange/pull"
 	"github.com/shuqiao/shuqiao/exchange/retention"
@@ -78,6 +79,8 @@ func TestClientKnowsEveryField(t *testing.T) {
 		{client.Request{}, sharing.Request{}},
 		{client.Conditions{}, sharing.Conditions{}},
 		{client.Export{}, pull.Export{}},
+		{client.Import{}, sheet.Job{}},
+		{client.ImportError{}, sheet.Line{}},
 		{client.Grant{}, sharing.Grant{}},
 		{client.AccessReport{}, sharing.AccessReport{}},
 		{client.Access{}, sharing.Access{}},

@@ -173,6 +173,25 @@ func (r itemRow) values() []any {
 	}
 }
 
+// writeVersion writes a version, replacing what it states where it exists. Its parameters are those of versionRow.args.
+const writeVersion = `
+	INSERT INTO resource_version (resource_id, version, state, round, name, summary, class_code, base_database, share_type,
+		grade, update_cycle, open, system_id, body, made_by, submitted_by, published_at, created_at, updated_at)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+	ON CONFLICT (resource_id, version) DO UPDATE SET
+		name = excluded.name, summary = excluded.summary, class_code = excluded.class_code,
+		base_database = excluded.base_database, share_type = excluded.share_type, grade = excluded.grade,
+		update_cycle = excluded.update_cycle, open = excluded.open, system_id = excluded.system_id,
+		body = excluded.body, updated_at = excluded.updated_at`
+
+func (r versionRow) args() []any {
+	return []any{
+		r.ResourceID, r.Version, r.State, r.Round, r.Name, r.Summary, r.ClassCode, r.BaseDatabase, r.ShareType,
+		r.Grade, r.UpdateCycle, r.Open, r.SystemID, r.Body, r.MadeBy, r.SubmittedBy, r.PublishedAt,
+		r.CreatedAt, r.UpdatedAt,
+	}
+}
+
 // saveVersion writes a version with its items, replacing both where the version exists. Items that are new get the next
 // numbers of the resource; r.NextItemNo and v.Items are updated to what was written.
 func saveVersion(ctx context.Context, tx *db.Tx, r *Resource, v *Version) error {
@@ -184,18 +203,7 @@ func saveVersion(ctx context.Context, tx *db.Tx, r *Resource, v *Version) error 
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `
-		INSERT INTO resource_version (resource_id, version, state, round, name, summary, class_code, base_database, share_type,
-			grade, update_cycle, open, system_id, body, made_by, submitted_by, published_at, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
-		ON CONFLICT (resource_id, version) DO UPDATE SET
-			name = excluded.name, summary = excluded.summary, class_code = excluded.class_code,
-			base_database = excluded.base_database, share_type = excluded.share_type, grade = excluded.grade,
-			update_cycle = excluded.update_cycle, open = excluded.open, system_id = excluded.system_id,
-			body = excluded.body, updated_at = excluded.updated_at`,
-		row.ResourceID, row.Version, row.State, row.Round, row.Name, row.Summary, row.ClassCode, row.BaseDatabase, row.ShareType,
-		row.Grade, row.UpdateCycle, row.Open, row.SystemID, row.Body, row.MadeBy, row.SubmittedBy, row.PublishedAt,
-		row.CreatedAt, row.UpdatedAt)
+	_, err = tx.Exec(ctx, writeVersion, row.args()...)
 	if err != nil {
 		return fmt.Errorf("writing version %d: %w", v.Number, err)
 	}

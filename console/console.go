@@ -15,6 +15,7 @@ import (
 	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/catalog"
+	"github.com/shuqiao/shuqiao/catalog/sheet"
 	"github.com/shuqiao/shuqiao/exchange"
 	"github.com/shuqiao/shuqiao/exchange/pull"
 	"github.com/shuqiao/shuqiao/exchange/retention"
@@ -33,6 +34,7 @@ type Options struct {
 	Sharing  *sharing.Service
 	Exchange *exchange.Service
 	Alarm    *alarm.Service
+	Sheets   *sheet.Service
 	Log      *audit.Log
 
 	Retention *retention.Service
@@ -113,6 +115,7 @@ func (c *console) routes() {
 	c.directoryRoutes(m)
 	c.deskRoutes(m)
 	c.compileRoutes(m)
+	c.importRoutes(m)
 	c.registerRoutes(m)
 	c.coverageRoutes(m)
 	c.calendarRoutes(m)

@@ -171,6 +171,9 @@ var tones = map[string]string{
 	"duty_state.open": "yellow", "duty_state.approved": "green", "duty_state.refused": "red",
 	"sleep.no_data": "red", "sleep.stale": "orange", "sleep.unused": "yellow",
 	"system_state.live": "green", "system_state.zombie": "orange", "system_state.single_office": "azure",
+
+	"import_state.received": "yellow", "import_state.checking": "blue", "import_state.checked": "yellow", "import_state.applying": "blue", "import_state.done": "green",
+	"import_state.failed": "red",
 }
 
 func tone(group, code string) string {

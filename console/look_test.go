@@ -22,6 +22,7 @@ import (
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/catalog/codes"
 	"github.com/shuqiao/shuqiao/catalog/mask"
+	"github.com/shuqiao/shuqiao/catalog/sheet"
 	"github.com/shuqiao/shuqiao/exchange"
 	"github.com/shuqiao/shuqiao/exchange/engine"
 	"github.com/shuqiao/shuqiao/internal/fault"
@@ -180,6 +181,10 @@ func TestEveryCodeHasAWord(t *testing.T) {
 		"health_check":    checkNames(),
 		"health_cause":    checkNames(),
 		"yes":             {"true", "false"},
+		"import_state":    text(sheet.States()...),
+		"import_mode":     text(sheet.AllRows, sheet.GoodRows),
+		"import_trouble":  sheet.TroubleCodes(),
+		"import_fault":    sheet.FailureCodes(),
 		"access_reason":   sharing.AccessReasons(),
 		"access_way":      text(append(sharing.AccessWays(), authz.RejectRead)...),
 		"mount_state":     text(append(mountStates(), catalog.MountRemoved)...),

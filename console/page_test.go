@@ -44,6 +44,7 @@ func TestConsole(t *testing.T) {
 	t.Run("two people edit one draft", func(t *testing.T) { testTwoEditors(t, h) })
 	t.Run("each role has its part in compiling", func(t *testing.T) { testCompileRoles(t, h) })
 	t.Run("offline, revoked, consent", func(t *testing.T) { testEntryEnds(t, h) })
+	t.Run("files of entries, both ways", func(t *testing.T) { testImports(t, h) })
 	t.Run("base databases and systems", func(t *testing.T) { testRegisters(t, h) })
 	t.Run("nil returns and coverage", func(t *testing.T) { testCoverage(t, h) })
 	t.Run("the year of working days", func(t *testing.T) { testCalendar(t, h) })

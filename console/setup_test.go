@@ -26,6 +26,7 @@ import (
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/catalog/calendar"
 	"github.com/shuqiao/shuqiao/catalog/codes"
+	"github.com/shuqiao/shuqiao/catalog/sheet"
 	"github.com/shuqiao/shuqiao/connectors/all"
 	"github.com/shuqiao/shuqiao/console"
 	"github.com/shuqiao/shuqiao/exchange"
@@ -89,6 +90,7 @@ func setup(t testing.TB) *hub {
 	check(err)
 	h.catalog, err = catalog.New(catalog.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, Connectors: registry, Calendar: days, CountedFor: time.Nanosecond})
 	check(err)
+	sheets := sheet.New(sheet.Options{DB: h.db, Enforcer: h.enforcer, Catalog: h.catalog, Person: h.identity.PersonNow, Log: log})
 	h.sharing = sharing.New(sharing.Options{DB: h.db, Enforcer: h.enforcer, Catalog: h.catalog, Keyring: h.keyring, Calendar: days})
 	h.catalog.OnCalendar(h.sharing.CountAgainTx)
 	rows := store.New(h.db)
@@ -104,6 +106,9 @@ func setup(t testing.TB) *hub {
 	done := make(chan struct{})
 	go func() { defer close(done); _ = follower.Run(running) }()
 	t.Cleanup(func() { stop(); <-done })
+	importing := make(chan struct{})
+	go func() { defer close(importing); _ = sheets.Run(running) }()
+	t.Cleanup(func() { stop(); <-importing })
 	for range 20 {
 		if follower.Wait(h.ctx) == nil {
 			break
@@ -118,7 +123,7 @@ func setup(t testing.TB) *hub {
 	verifying.Go(func() { _ = verifier.Run(work) })
 	t.Cleanup(func() { end(); verifying.Wait() })
 	pages, err := console.New(console.Options{
-		Enforcer: h.enforcer, Identity: h.identity, Catalog: h.catalog, Sharing: h.sharing, Exchange: h.exchange, Alarm: h.alarm,
+		Enforcer: h.enforcer, Identity: h.identity, Catalog: h.catalog, Sharing: h.sharing, Exchange: h.exchange, Alarm: h.alarm, Sheets: sheets,
 		Log:       audit.NewLog(h.db),
 		Retention: retention.New(retention.Options{DB: h.db, Enforcer: h.enforcer, Store: rows, Sharing: h.sharing, Log: log}),
 		Verifier:  verifier,

@@ -27,6 +27,8 @@ import (
 var withoutCommand = []string{
 	"POST /setup", "POST /sessions", "POST /sessions/second-factor", "DELETE /sessions/current", "PUT /users/me/password", "PUT /me/password", "GET /me",
 	"GET /openapi/{grant}.json",
+	// Files, which the console and the client library send and take.
+	"POST /imports", "GET /imports/{id}/result", "GET /directory/template", "GET /directory/export",
 }
 
 // The commands over the API, on one hub.
@@ -95,7 +97,7 @@ func checkCommandsAndRoutes(t *testing.T, h *hubtest.Hub) {
 var listTypes = map[string]any{
 	"source draft": client.DraftedTable{}, "source drift": client.Drift{},
 	"resource list": client.Entry{}, "resource versions": client.Version{}, "resource history": client.HistoryEntry{}, "resource templates": client.Template{},
-	"resource rejects": client.Reject{}, "resource reconciliations": client.Reconciliation{}, "mount list": client.Mount{}, "source list": client.Source{},
+	"resource rejects": client.Reject{}, "resource reconciliations": client.Reconciliation{}, "import list": client.Import{}, "import errors": client.ImportError{}, "mount list": client.Mount{}, "source list": client.Source{},
 	"source tables": client.Table{}, "request list": client.Request{}, "request history": client.RequestEntry{}, "request refusal-codes": "",
 	"grant list": client.Grant{}, "grant history": client.GrantEntry{}, "task list": client.Task{}, "run list": client.Run{}, "run rejects": client.Reject{},
 	"run reconciliation": client.Reconciliation{}, "schedule list": client.Schedule{}, "schedule fires": client.Fire{}, "alarm list": client.Alarm{}, "alarm rules": client.AlarmRule{}, "alarm channels": client.AlarmChannel{},

@@ -26,6 +26,8 @@ var parsers = [][3]string{
 	{"catalog/codes", "check characters", "FuzzCheckCharacters"},
 	{"catalog/mask", "masked text", "FuzzMasks"},
 	{"catalog/reverse", "names and comments of columns", "FuzzNames"},
+	{"catalog/sheet", "files of entries", "FuzzRead"},
+	{"catalog/sheet", "lists in cells, cells of CSV", "FuzzCells"},
 	{"cmd/shuqiao", "answers of a setup", "FuzzAnswers"},
 	{"cmd/shuqiao/cli", "kept sign-ins", "FuzzProfile"},
 	{"connectors/postgres", "names of tables", "FuzzParseObject"},

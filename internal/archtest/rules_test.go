@@ -13,7 +13,7 @@ var foundation = []string{"internal/config", "internal/db", "internal/fault", "i
 
 // domain is all that the two doors (api and console) may call.
 var domain = []string{
-	"alarm", "audit", "authz", "authz/identity", "catalog", "catalog/calendar", "catalog/codes", "catalog/mask", "catalog/sample", "exchange", "exchange/engine",
+	"alarm", "audit", "authz", "authz/identity", "catalog", "catalog/calendar", "catalog/codes", "catalog/mask", "catalog/sample", "catalog/sheet", "exchange", "exchange/engine",
 	"exchange/pull", "exchange/retention", "exchange/store", "exchange/transform", "sharing", "sharing/filter",
 }
 
@@ -61,6 +61,7 @@ var rooms = map[string][]string{
 	"catalog/mask":     {"internal/fault"},
 	"catalog/calendar": {"internal/fault"},
 	"catalog/sample":   {"catalog", "catalog/codes", "catalog/mask"},
+	"catalog/sheet":    join(foundation, []string{"audit", "authz", "catalog", "catalog/codes", "catalog/mask"}),
 
 	"authz":           join(foundation, []string{"audit"}),
 	"authz/identity":  join(foundation, []string{"audit", "authz"}),
@@ -120,6 +121,7 @@ var fences = []fence{
 	{"github.com/gin-gonic/gin", in("api", "console")},
 	{"github.com/danielgtaylor/huma", in("api", "console")},
 	{"github.com/casbin", in("authz")},
+	{"github.com/xuri/excelize", in("catalog/sheet")},
 	{"github.com/robfig/cron", in("exchange")},
 	{"golang.org/x/mod/sumdb/tlog", in("audit")},
 	{"github.com/pressly/goose", in("migrations")},

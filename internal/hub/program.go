@@ -22,6 +22,7 @@ import (
 	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/catalog/calendar"
+	"github.com/shuqiao/shuqiao/catalog/sheet"
 	"github.com/shuqiao/shuqiao/connectors"
 	"github.com/shuqiao/shuqiao/connectors/all"
 	"github.com/shuqiao/shuqiao/console"
@@ -63,6 +64,7 @@ type Parts struct {
 	Pull     *pull.Service
 	Alarm    *alarm.Service
 	Exports  *pull.Exports
+	Sheets   *sheet.Service
 	Log      *audit.Log
 
 	Retention *retention.Service
@@ -236,6 +238,7 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	p.Catalog.OnCalendar(p.Sharing.CountAgainTx)
 	p.Identity.OnLeave(p.Catalog.HandOverTx)
 	p.Identity.OnLeave(p.Sharing.HandOverTx)
+	p.Sheets = sheet.New(sheet.Options{DB: p.DB, Enforcer: p.Enforcer, Catalog: p.Catalog, Person: p.Identity.PersonNow, Silence: cfg.NodeTakeover, Log: p.log})
 	p.store = store.New(p.DB)
 	p.Exchange = exchange.New(exchange.Options{DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Store: p.store, Catalog: p.Catalog, Log: p.log})
 	p.Retention = retention.New(retention.Options{DB: p.DB, Enforcer: p.Enforcer, Store: p.store, Sharing: p.Sharing, Days: cfg.Retain, Log: p.log})
@@ -279,6 +282,7 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newFigures(p))
 	p.console, err = console.New(console.Options{
 		Enforcer: p.Enforcer, Identity: p.Identity, Catalog: p.Catalog, Sharing: p.Sharing, Exchange: p.Exchange, Alarm: p.Alarm, Log: p.Parts.Log, Retention: p.Retention,
+		Sheets:   p.Sheets,
 		Verifier: p.verifier,
 		Checks:   p.consoleChecks(), VerifierKey: verifierKey,
 		Describe: p.Pull.Describe,
@@ -290,7 +294,7 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	}
 	p.api, err = api.New(api.Options{
 		DB: p.DB, Enforcer: p.Enforcer, Identity: p.Identity, Catalog: p.Catalog, Sharing: p.Sharing, Exchange: p.Exchange,
-		Pull: p.Pull, Exports: p.Exports, Alarm: p.Alarm, Log: p.Parts.Log, Retention: p.Retention, Checks: p.checks(), Version: p.opt.Version, BodyLimit: cfg.BodyLimit, Logger: p.log,
+		Pull: p.Pull, Exports: p.Exports, Sheets: p.Sheets, Alarm: p.Alarm, Log: p.Parts.Log, Retention: p.Retention, Checks: p.checks(), Version: p.opt.Version, BodyLimit: cfg.BodyLimit, Logger: p.log,
 		Metrics: p.registry, Console: p.console,
 	})
 	return err

@@ -88,6 +88,12 @@ func Commands() []Command {
 		{Path: "resource sleeping", Method: get, Route: "/sleeping-entries", Help: "List published entries without data or use for 90 days.", Query: "department:department_id why", Columns: "code name department why since mounted rows grants score"},
 		{Path: "resource freshness", Method: get, Route: "/resources/{id}/freshness", Help: "Say how current the rows at the hub are."},
 
+		{Path: "import list", Method: get, Route: "/imports", Help: "List the imports of my department, newest first.", Columns: "id state mode file_name entries added changed unchanged wrong troubles applied created_at"},
+		{Path: "import show", Method: get, Route: "/imports/{id}", Help: "Say how far an import is."},
+		{Path: "import errors", Method: get, Route: "/imports/{id}/errors", Help: "List what is wrong in the file, by cell.", Columns: "sheet cell column code detail"},
+		{Path: "import apply", Method: post, Route: "/imports/{id}/apply", Help: "Write the entries of a checked file."},
+		{Path: "import remove", Method: del, Route: "/imports/{id}", Help: "Forget an import; entries that were written stay."},
+
 		{Path: "mount list", Method: get, Route: "/resources/{id}/mounts", Help: "List the mounts of an entry.", Columns: mountColumns},
 		{Path: "mount create", Method: post, Route: "/resources/{id}/mounts", Help: "Bind the items to an object of a source.", File: true, Once: true},
 		{Path: "mount show", Method: get, Route: "/mounts/{id}", Help: "Show one mount."},
