@@ -14,6 +14,7 @@ import (
 
 	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/internal/db"
+	"github.com/shuqiao/shuqiao/internal/fault"
 )
 
 // OpenEntry is a published entry that is marked as open to the public, with what outside catalogues tell of it. Contact
@@ -124,8 +125,11 @@ func (s *Service) OpenEntry(ctx context.Context, p authz.Principal, name string)
 
 // mayReadOpen decides who is told what is open to the public.
 func (s *Service) mayReadOpen(ctx context.Context, p authz.Principal) error {
-	if s.openToPublic {
+	switch {
+	case s.openToPublic:
 		return nil
+	case p.ID == uuid.Nil:
+		return fault.New(fault.Unauthenticated, "unauthenticated", "sign in to read what is open: this hub shows it to nobody else")
 	}
 	return s.mayRead(ctx, p)
 }

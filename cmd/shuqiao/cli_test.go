@@ -26,7 +26,7 @@ import (
 // their own, the others are for `shuqiao api` only.
 var withoutCommand = []string{
 	"POST /setup", "POST /sessions", "POST /sessions/second-factor", "DELETE /sessions/current", "PUT /users/me/password", "PUT /me/password", "GET /me",
-	"GET /openapi/{grant}.json",
+	"GET /openapi/{grant}.json", "GET /resources.jsonl", "GET /dcat", "GET /dcat/{resource}",
 }
 
 // The commands over the API, on one hub.

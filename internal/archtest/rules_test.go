@@ -63,7 +63,7 @@ var rooms = map[string][]string{
 	"catalog/sample":   {"catalog", "catalog/codes", "catalog/mask"},
 
 	"authz":           join(foundation, []string{"audit"}),
-	"authz/identity":  join(foundation, []string{"audit", "authz"}),
+	"authz/identity":  join(foundation, []string{"audit", "authz", "internal/edge"}),
 	"authz/authztest": join(foundation, []string{"audit", "authz", "internal/pgtest"}),
 	"audit":           foundation,
 
