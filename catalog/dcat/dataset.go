@@ -61,6 +61,7 @@ func (h Hub) distribution(g *Graph, entry string, e catalog.OpenEntry, method ca
 	n.add("dct:title", title[0], title[1]).
 		add("dct:description", in("zh", "按平台的授权条件提供。"), in("en", "Provided on the terms of a grant.")).
 		add("dcat:accessURL", iri(entry)).
+		add("dcatap:availability", availability(g, e.ArrivedAt != nil)).
 		add("dct:format", forms[method].format(g)).
 		add("dcat:mediaType", forms[method].mediaType(g)).
 		add("dct:language", chinese(g)).

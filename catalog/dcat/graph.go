@@ -8,8 +8,8 @@ import (
 
 // prefixes are the vocabularies in use, by the names under which both texts have them.
 var prefixes = [][2]string{
-	{"adms", "http://www.w3.org/ns/adms#"},
 	{"dcat", "http://www.w3.org/ns/dcat#"},
+	{"dcatap", "http://data.europa.eu/r5r/"},
 	{"dct", "http://purl.org/dc/terms/"},
 	{"foaf", "http://xmlns.com/foaf/0.1/"},
 	{"hydra", "http://www.w3.org/ns/hydra/core#"},

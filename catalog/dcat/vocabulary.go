@@ -36,6 +36,14 @@ func accessRight(g *Graph, conditions bool) value {
 	return iri(id)
 }
 
+// availability says that data have arrived and are there to stay. Of an entry without data nothing is promised.
+func availability(g *Graph, arrived bool) value {
+	if !arrived {
+		return value{}
+	}
+	return concept(g, authority+"planned-availability/AVAILABLE", authority+"planned-availability", in("en", "available"))
+}
+
 // concept is an entry of a vocabulary with its name.
 func concept(g *Graph, id, scheme string, label ...value) value {
 	if n, fresh := g.node(id, "skos:Concept"); fresh {

@@ -345,6 +345,11 @@ func (s shell) checkForms(grant string, sample hubtest.Sample) {
 	if out := s.must("police_operator", "run", "watch", run, "--every", "100ms"); !strings.Contains(out, "succeeded") || !strings.Contains(out, "read 30") {
 		t.Errorf("watching a run: %s", out)
 	}
+	file := filepath.Join(s.home, "directory.jsonl")
+	s.must("police_operator", "resource", "dump", "-o", file)
+	if written, err := os.ReadFile(file); err != nil || string(written) != s.must("police_operator", "resource", "dump") || !strings.Contains(string(written), `"id":"`+sample.Resource.ID) {
+		t.Errorf("the directory as a file: %v, %.200s", err, written)
+	}
 	if out := s.must("police_operator", "api", "GET", "/runs/"+run); !strings.Contains(out, run) {
 		t.Errorf("any route: %s", out)
 	}
