@@ -30,16 +30,20 @@ echo "==> running the tests on a private PostgreSQL"
 code=0
 # More at once than a small machine has processors: many tests wait for a clock, a lease or a lost connection.
 at_once=$(nproc 2>/dev/null || echo 4)
-check() { bin/withpg "$GO" test -timeout 15m -parallel $((at_once > 4 ? at_once : 4)) "$@" || code=1; }
+check() { bin/withpg "$GO" test -timeout 15m -parallel $((at_once > 4 ? at_once : 4)) "$@"; }
 if [ "$*" = ./... ]; then
-	check "${processes[@]}"
+	# Beside the others, one package at a time: whoever watches a process mostly waits for it.
+	check -p 1 "${processes[@]}" &
+	watchers=$!
+	trap 'kill "$watchers" 2>/dev/null || true' EXIT
 	mapfile -t others < <("$GO" list ./... | grep -vxF "$("$GO" list "${processes[@]}")")
-	check "${race[@]}" "${others[@]}"
+	check "${race[@]}" "${others[@]}" || code=1
+	wait "$watchers" || code=1
 	scripts/shapes.sh || { echo "==> the check of DCAT FAILED"; code=1; }
 	# After them, not beside them: a browser takes all of a small machine, and tests of leases and deadlines need their share.
 	scripts/walk.sh || { echo "==> the browser test FAILED"; code=1; }
 else
-	check "${race[@]}" "$@"
+	check "${race[@]}" "$@" || code=1
 fi
 echo "==> measured on the way:"
 cat "$SHUQIAO_TEST_FIGURES"
