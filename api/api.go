@@ -29,6 +29,7 @@ import (
 	"github.com/shuqiao/shuqiao/exchange/pull"
 	"github.com/shuqiao/shuqiao/exchange/retention"
 	"github.com/shuqiao/shuqiao/internal/db"
+	"github.com/shuqiao/shuqiao/internal/edge"
 	"github.com/shuqiao/shuqiao/internal/fault"
 	"github.com/shuqiao/shuqiao/sharing"
 )
@@ -57,6 +58,9 @@ type Options struct {
 	Metrics   *prometheus.Registry // nil means a registry of its own.
 	Clock     func() time.Time     // nil means time.Now.
 	Console   http.Handler         // Serves what is not the contract's; nil answers 404.
+
+	PublicURL    string // Where the hub is reached from outside, without a slash at the end; stable addresses are made from it.
+	OpenToPublic bool   // Nobody has to sign in to read what is open to the public. The directory must say the same.
 }
 
 // API is the contract as a handler. It is safe for concurrent use.
@@ -70,6 +74,7 @@ type API struct {
 	names    map[string]bool
 	metrics  *metrics
 	overload *overload
+	visitors *edge.Allowance // What one address may read without signing in.
 
 	problemSchema *huma.Schema
 	openapi       []byte
@@ -94,7 +99,7 @@ func New(opt Options) (*API, error) {
 	if opt.Version == "" {
 		opt.Version = "dev"
 	}
-	a := &API{opt: opt, log: opt.Logger, names: map[string]bool{}, overload: newOverload(opt)}
+	a := &API{opt: opt, log: opt.Logger, names: map[string]bool{}, overload: newOverload(opt), visitors: edge.NewAllowance(visitsPerMinute)}
 	a.metrics = newMetrics(opt.Metrics)
 	a.engine = newEngine()
 	a.engine.Use(a.outermost, a.recovered, a.bounded, a.settled)
@@ -118,6 +123,7 @@ func New(opt Options) (*API, error) {
 		{"data elements", a.dataElementRoutes},
 		{"resources", a.resourceRoutes},
 		{"imports", a.importRoutes},
+		{"open directory", a.openRoutes},
 		{"mounts", a.mountRoutes},
 		{"sources", a.sourceRoutes},
 		{"requests", a.requestRoutes},

@@ -101,7 +101,7 @@ func TestEveryRouteDeclaresItsPermission(t *testing.T) {
 		}
 	}
 	want := []string{
-		"POST /api/v1/setup", "POST /api/v1/sessions", "POST /api/v1/sessions/second-factor", "GET /healthz", "GET /readyz", "GET /metrics", "GET /openapi.json", "GET /docs",
+		"POST /api/v1/setup", "POST /api/v1/sessions", "POST /api/v1/sessions/second-factor", "GET /id/catalogue", "GET /id/resource/{resource}", "GET /healthz", "GET /readyz", "GET /metrics", "GET /openapi.json", "GET /docs",
 	}
 	if diff := cmp.Diff(want, public); diff != "" {
 		t.Errorf("public routes (-want +got):\n%s", diff)

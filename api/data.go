@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -136,16 +137,8 @@ func (a *API) pull(c *gin.Context, r Route, formats []format, parameters []strin
 	if err != nil {
 		return nil, err
 	}
-	for name, values := range query {
-		known := false
-		for _, parameter := range parameters {
-			known = known || name == parameter
-		}
-		if !known || len(values) > 1 {
-			return nil, fault.InvalidFields([]fault.Field{{
-				Name: "query", Code: "unknown_field", Message: "this route takes each of these once: " + strings.Join(parameters, ", "),
-			}})
-		}
+	if err := onlyKnown(query, parameters); err != nil {
+		return nil, err
 	}
 	var grant uuid.UUID
 	if header := c.GetHeader("X-Grant"); header != "" {
@@ -160,6 +153,20 @@ func (a *API) pull(c *gin.Context, r Route, formats []format, parameters []strin
 		CaseNumber: c.GetHeader("X-Case-Number"),
 		RequestID:  requestIDOf(c.Request.Context()),
 	}, query)
+}
+
+// onlyKnown refuses parameters that a plain route does not have, and those that are given twice.
+func onlyKnown(query url.Values, parameters []string) error {
+	for name, values := range query {
+		if !slices.Contains(parameters, name) || len(values) > 1 {
+			message := "this route takes no parameters"
+			if len(parameters) > 0 {
+				message = "this route takes each of these once: " + strings.Join(parameters, ", ")
+			}
+			return fault.InvalidFields([]fault.Field{{Name: "query", Code: "unknown_field", Message: message}})
+		}
+	}
+	return nil
 }
 
 // pathValue returns a path parameter decoded. Paths with escapes are matched as they were sent.

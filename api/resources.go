@@ -154,6 +154,7 @@ func (a *API) resourceRoutes() {
 		return s.RecordConsent(ctx, p, in.ID, version, catalog.StandingConsent{By: in.Body.By, Date: in.Body.Date, Document: in.Body.Document})
 	})
 	handleReason(a, post("/resources/{id}/withdraw-consent", "End the standing consent", authz.ResourceConsent), s.WithdrawConsent)
+	a.dumpRoute()
 	handle(a, get("/templates", "Templates to compile from", authz.ResourceRead), func(_ context.Context, _ authz.Principal, _ *noInput) (list[catalog.Template], error) {
 		all, err := catalog.Templates()
 		return newList(all, "", err)

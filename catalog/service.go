@@ -32,6 +32,8 @@ type Options struct {
 	Log        *slog.Logger                                 // nil means slog.Default.
 	Clock      func() time.Time                             // nil means time.Now; judges only dates stated by people.
 	CountedFor time.Duration                                // How long a count of the directory is shown; 0 means 15 seconds.
+
+	OpenToPublic bool // Anyone may read the entries that are open to the public, without signing in.
 }
 
 // Service is the directory. Its methods ask the enforcer first, do one transaction each and write one audit event in it.
@@ -54,6 +56,8 @@ type Service struct {
 
 	countedFor time.Duration
 
+	openToPublic bool
+
 	countMu sync.Mutex
 	counted count // See Overview.
 	usedMu  sync.Mutex
@@ -75,6 +79,7 @@ func New(opt Options) (*Service, error) {
 			return nil, err
 		}
 	}
+	s.openToPublic = opt.OpenToPublic
 	if s.coder == nil {
 		s.coder = codes.NationalCoder{}
 	}

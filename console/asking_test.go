@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -115,6 +116,56 @@ func testCart(t *testing.T, h *hub) {
 		t.Errorf("asking again for what is gone: got %d", status)
 	}
 	testDrafts(t, h, b, all[:2])
+}
+
+// testCartMarks lays entries aside in the directory: a button where the reader may ask, what it becomes, and no page for it.
+func testCartMarks(t *testing.T, h *hub) {
+	b := h.as(t, "social_operator")
+	mark := `id="cart-` + h.things.ID.String() + `"`
+	for _, view := range []string{"", "?view=table"} {
+		if _, page := b.get("/ui/resources" + view); !strings.Contains(page, mark) || strings.Contains(page, `id="cart-`+h.withheld.ID.String()) {
+			t.Errorf("the directory%s offers to lay aside what it should not, or not what it should", view)
+		}
+	}
+	for _, who := range []string{"police_operator", "auditor"} {
+		if _, page := h.as(t, who).get("/ui/resources"); strings.Contains(page, mark) {
+			t.Errorf("%s may lay aside what they cannot ask for", who)
+		}
+	}
+	lay := func(id uuid.UUID) string {
+		form := url.Values{"resource": {id.String()}}
+		request, err := http.NewRequestWithContext(h.ctx, http.MethodPost, h.server.URL+"/ui/cart", strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		request.Header.Set("HX-Request", "true")
+		request.Header.Set("HX-Target", "cart-"+id.String())
+		status, page := b.read(b.http.Do(request))
+		if status != http.StatusOK || strings.Contains(page, "<html") {
+			t.Errorf("laying aside in a list: got %d", status)
+		}
+		return page
+	}
+	if part := lay(h.things.ID); !strings.Contains(part, mark) || !strings.Contains(part, "已在申请清单") || strings.Contains(part, "<form") {
+		t.Errorf("what was laid aside: %s", part)
+	}
+	if part := lay(h.withheld.ID); !strings.Contains(part, `role="alert"`) || strings.Contains(part, "已在申请清单") {
+		t.Errorf("what cannot be laid aside: %s", part)
+	}
+	if _, page := b.get("/ui/resources"); !strings.Contains(page, "已在申请清单") {
+		t.Error("the directory does not say what is laid aside")
+	}
+	if status, _ := b.post("/ui/cart/remove", "all", "1"); status != http.StatusOK {
+		t.Errorf("emptying the cart: got %d", status)
+	}
+	// Stable addresses have the code.
+	if _, page := b.get("/ui/resources/" + strings.Replace(h.things.Code, "/", "-", 1)); !strings.Contains(page, h.things.Name) {
+		t.Error("an entry is not found by its code")
+	}
+	if status, _ := b.get("/ui/resources/999999999-000001"); status != http.StatusNotFound {
+		t.Errorf("a code that there is not: got %d", status)
+	}
 }
 
 // testPreview looks at the made-up rows: exactly the chosen items, masked as asked.

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/internal/fault"
 	"github.com/shuqiao/shuqiao/sharing"
 )
@@ -59,13 +61,52 @@ func (v *visit) laidAside() int {
 	return n
 }
 
-// addToCart lays a resource aside and leads back to it, so that the reader can go on looking.
+// cartMark is the button beside an entry of a list that lays it aside.
+type cartMark struct {
+	ID   uuid.UUID
+	Name string
+	In   bool   // It is laid aside.
+	Just bool   // By the click that is answered.
+	Why  string // What stands in the way.
+}
+
+// cartMarks are the buttons of entries that the reader may ask for, by the entry's id; nil for who asks for nothing.
+func (v *visit) cartMarks(entries []catalog.Entry) map[uuid.UUID]*cartMark {
+	if len(entries) == 0 || !v.may(authz.RequestCreate, v.own("request")) {
+		return nil
+	}
+	aside, err := v.Sharing.Cart(v.r.Context(), v.principal)
+	if err != nil {
+		// A button less is no reason to refuse the list.
+		v.Logger.WarnContext(v.r.Context(), "reading a cart", "error", err)
+		return nil
+	}
+	marks := map[uuid.UUID]*cartMark{}
+	for _, e := range entries {
+		if e.State == catalog.Published && e.ShareType != catalog.Withheld && e.DepartmentID != v.principal.Department {
+			in := slices.ContainsFunc(aside, func(c sharing.CartEntry) bool { return c.ResourceID == e.ID })
+			marks[e.ID] = &cartMark{ID: e.ID, Name: e.Name, In: in}
+		}
+	}
+	return marks
+}
+
+// addToCart lays a resource aside and leads back to it, so that the reader can go on looking. A button in a list is answered
+// with what it becomes.
 func (c *console) addToCart(v *visit) error {
 	id, err := uuid.Parse(v.field("resource"))
 	if err != nil {
 		return notFound()
 	}
-	if err := v.Sharing.AddToCart(v.r.Context(), v.principal, id); err != nil {
+	err = v.Sharing.AddToCart(v.r.Context(), v.principal, id)
+	if v.r.Header.Get("HX-Target") == "cart-"+id.String() {
+		mark := cartMark{ID: id, In: err == nil, Just: true}
+		if err != nil {
+			mark.Why = v.problem(err).Title
+		}
+		return v.part("directory", "cart_mark", mark)
+	}
+	if err != nil {
 		if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Forbidden) {
 			return err
 		}

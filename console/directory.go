@@ -28,6 +28,7 @@ type directory struct {
 	More    string // Address of the next page, or "".
 	Sheet   string // Address of the list as a table.
 	Bases   map[string]string
+	Marks   map[uuid.UUID]*cartMark
 }
 
 // facetGroup is one way to narrow the search; each link keeps the others.
@@ -122,7 +123,7 @@ func (c *console) showDirectory(v *visit) error {
 	if err != nil {
 		return err
 	}
-	d.Total = facets.Total
+	d.Total, d.Marks = facets.Total, v.cartMarks(d.Entries)
 	if next != "" {
 		d.More = d.address("cursor", next)
 	}

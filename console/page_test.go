@@ -26,6 +26,7 @@ func TestConsole(t *testing.T) {
 	t.Run("a refused form keeps what was typed", func(t *testing.T) { testFormKeeps(t, h) })
 	t.Run("what was typed is never markup", func(t *testing.T) { testMarkup(t, h) })
 	t.Run("several entries are asked for in one form", func(t *testing.T) { testCart(t, h) })
+	t.Run("entries are laid aside in the directory", func(t *testing.T) { testCartMarks(t, h) })
 	t.Run("from request to suspension", func(t *testing.T) { testStory(t, h) })
 	t.Run("a run shows counts, rejects and comparison", func(t *testing.T) { testRun(t, h) })
 	t.Run("the desk counts what its lists hold", func(t *testing.T) { testDesk(t, h) })

@@ -45,16 +45,19 @@ func (v *visit) drawPreview(page formPage, problem error) error {
 	return v.drawForm(page, problem)
 }
 
-// previewOf makes rows up from what the chosen items state. No row of the store is read. Items that are asked for without
+// previewOf makes rows up from what the items state, inside the rows that are asked for. No row of the store is read. Items that are asked for without
 // their mask are shown without it: that is what is asked for, and the page says that the provider decides.
 func (v *visit) previewOf(part formPart) previewPart {
 	version := part.Resource.Version
 	out := previewPart{Resource: part.Resource.Name}
+	var all [][]sample.Value
 	if raw, err := part.Choice.rowFilter(version.Items); err == nil {
 		out.Words = v.rowsInWords(raw, version.Items)
+		all = rowsInside(version.Items, raw, uint64(version.Number))
 	}
 	var chosen []catalog.Item
-	for _, i := range version.Items {
+	var places []int
+	for n, i := range version.Items {
 		if !slices.Contains(part.Choice.Items, i.Identifier) || i.ShareType == catalog.Withheld {
 			continue
 		}
@@ -64,7 +67,7 @@ func (v *visit) previewOf(part formPart) previewPart {
 		if column.Mask != "" && slices.Contains(part.Choice.Unmask, i.Identifier) {
 			column.Mask, column.Cleared = "", true
 		}
-		chosen = append(chosen, i)
+		chosen, places = append(chosen, i), append(places, n)
 		out.Columns = append(out.Columns, column)
 	}
 	if len(chosen) == 0 {
@@ -76,6 +79,12 @@ func (v *visit) previewOf(part formPart) previewPart {
 			delete(masks, i.No)
 		}
 	}
-	out.Rows = sample.Masked(chosen, sample.Rows(chosen, previewRows, uint64(version.Number)), masks)
+	rows := make([][]sample.Value, len(all))
+	for n, row := range all {
+		for _, place := range places {
+			rows[n] = append(rows[n], row[place])
+		}
+	}
+	out.Rows = sample.Masked(chosen, rows, masks)
 	return out
 }

@@ -82,7 +82,11 @@ func (c *console) showResource(v *visit) error {
 	ctx := v.r.Context()
 	id, err := v.id()
 	if err != nil {
-		return err
+		// Stable addresses have the code.
+		if id, err = v.Catalog.ByCode(ctx, v.principal, v.r.PathValue("id")); err != nil {
+			return err
+		}
+		return v.to(prefix+"/resources/"+id.String(), "")
 	}
 	r, err := v.Catalog.Get(ctx, v.principal, id)
 	if err != nil {

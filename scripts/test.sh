@@ -39,6 +39,7 @@ if [ "$*" = ./... ]; then
 	mapfile -t others < <("$GO" list ./... | grep -vxF "$("$GO" list "${processes[@]}")")
 	check "${race[@]}" "${others[@]}" || code=1
 	wait "$watchers" || code=1
+	scripts/shapes.sh || { echo "==> the check of DCAT FAILED"; code=1; }
 	# After them, not beside them: a browser takes all of a small machine, and tests of leases and deadlines need their share.
 	scripts/walk.sh || { echo "==> the browser test FAILED"; code=1; }
 else

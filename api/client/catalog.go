@@ -3,6 +3,8 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -21,6 +23,27 @@ func (c *Client) Templates(ctx context.Context) ([]Template, error) {
 // Search lists published entries whose text matches; "" lists all.
 func (c *Client) Search(ctx context.Context, text string) ([]Entry, error) {
 	return All[Entry](ctx, c, "/resources?q="+url.QueryEscape(text))
+}
+
+// Dump writes every entry that the caller may read to w, one JSON object (a Resource) a line. An early end is an error that matches
+// ErrTruncated; what was written by then is not the whole.
+func (c *Client) Dump(ctx context.Context, w io.Writer) error {
+	resp, err := c.send(ctx, http.MethodGet, "/resources.jsonl", nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		raw, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return fmt.Errorf("reading the answer: %w", err)
+		}
+		return newProblem(resp, raw)
+	}
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return fmt.Errorf("%w: %w", ErrTruncated, err)
+	}
+	return nil
 }
 
 // CreateResource compiles a draft; template may be "".

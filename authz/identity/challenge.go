@@ -49,7 +49,7 @@ func challengeOver() *fault.Fault {
 // recovery code. A wrong one is an Unauthenticated fault "second_factor_wrong", counts as a failed sign-in and may be
 // mended; a challenge that is unknown, used, older than five minutes or failed five times is "challenge_invalid".
 func (s *Service) FinishSignIn(ctx context.Context, challenge, code, recovery string, address netip.Addr) (token string, session Session, err error) {
-	if err := s.addresses.admit(address, s.follower.Now()); err != nil {
+	if err := s.admitAddress(address); err != nil {
 		return "", Session{}, err
 	}
 	raw, _, found := strings.Cut(strings.TrimPrefix(challenge, challengePrefix), ".")

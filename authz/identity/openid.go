@@ -133,7 +133,7 @@ func (s *Service) OpenIDFinish(ctx context.Context, kept, state, code string, ad
 	if !s.HasOpenID() {
 		return "", Session{}, noOpenID()
 	}
-	if err := s.addresses.admit(address, s.follower.Now()); err != nil {
+	if err := s.admitAddress(address); err != nil {
 		return "", Session{}, err
 	}
 	f, err := s.openFlow(kept, state)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/internal/db"
+	"github.com/shuqiao/shuqiao/internal/edge"
 	"github.com/shuqiao/shuqiao/internal/fault"
 	"github.com/shuqiao/shuqiao/internal/secret"
 )
@@ -49,7 +50,7 @@ type Service struct {
 	passwords *secret.Passwords
 	log       *slog.Logger
 	opt       Options
-	addresses addressLimits
+	addresses *edge.Allowance
 	openID    *openID
 	leaving   []Successor
 	settled   atomic.Bool // The hub has been seen to have users.
@@ -94,7 +95,7 @@ func New(opt Options) *Service {
 		clients:  authz.NewCache[uuid.UUID, knownClient](f, cacheSize),
 		keys:     authz.NewCache[string, *knownKey](f, cacheSize),
 	}
-	s.addresses = newAddressLimits(opt.SignInRate)
+	s.addresses = edge.NewAllowance(opt.SignInRate)
 	s.openID = newOpenID(opt.OpenID, opt.Keyring, f.Now)
 	f.Subscribe(s.apply)
 	return s

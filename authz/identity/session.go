@@ -96,7 +96,7 @@ func refused() *fault.Fault {
 // FinishSignIn. It returns an Exhausted fault "rate_limited" when one address tries too often, and an Unavailable fault
 // "sign_in_busy" when too many sign in at once.
 func (s *Service) SignIn(ctx context.Context, username string, password secret.Secret, address netip.Addr) (token string, _ Session, err error) {
-	if err := s.addresses.admit(address, s.follower.Now()); err != nil {
+	if err := s.admitAddress(address); err != nil {
 		return "", Session{}, err
 	}
 	var found account

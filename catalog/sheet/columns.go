@@ -80,6 +80,7 @@ var entryColumns = []column[entry]{
 	within(onDay(Column{ID: "head_signoff.date", Title: "签批日期", Note: dayNote, Required: true, Width: 14}, func(s *catalog.Signoff) *string { return &s.Date }), signoffOf),
 	within(text(Column{ID: "head_signoff.document", Title: "签批文件", Required: true, Width: 20}, func(s *catalog.Signoff) *string { return &s.Document }), signoffOf),
 	department(Column{ID: "source_dept_id", Title: "数源部门代码", Note: "数源部门的统一社会信用代码;不填即提供方。", Width: 22}, func(e *entry) *uuid.UUID { return &e.SourceDeptID }),
+	text(Column{ID: "recollect_reason", Title: "重复采集理由", Note: "信息项已有其他数源部门提供、仍需自行采集时填写。", Width: 30}, func(e *entry) *string { return &e.RecollectReason }),
 	system(Column{ID: "system_id", Title: "所属信息系统", Note: "已登记的本部门信息系统名称。", Width: 20}),
 	text(Column{ID: "collect_basis", Title: "采集依据", Width: 24}, func(e *entry) *string { return &e.CollectBasis }),
 	list[entry, string](Column{ID: "themes", Title: "主题", Note: severalNote, Width: 16}, nil, func(e *entry) *[]string { return &e.Themes }),

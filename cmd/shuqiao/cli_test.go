@@ -26,7 +26,7 @@ import (
 // their own, the others are for `shuqiao api` only.
 var withoutCommand = []string{
 	"POST /setup", "POST /sessions", "POST /sessions/second-factor", "DELETE /sessions/current", "PUT /users/me/password", "PUT /me/password", "GET /me",
-	"GET /openapi/{grant}.json",
+	"GET /openapi/{grant}.json", "GET /resources.jsonl", "GET /dcat", "GET /dcat/{resource}",
 	// Files, which the console and the client library send and take.
 	"POST /imports", "GET /imports/{id}/result", "GET /directory/template", "GET /directory/export",
 }
@@ -350,6 +350,11 @@ func (s shell) checkForms(grant string, sample hubtest.Sample) {
 	run := s.field("police_operator", "id", "task", "run", sample.Task.ID)
 	if out := s.must("police_operator", "run", "watch", run, "--every", "100ms"); !strings.Contains(out, "succeeded") || !strings.Contains(out, "read 30") {
 		t.Errorf("watching a run: %s", out)
+	}
+	file := filepath.Join(s.home, "directory.jsonl")
+	s.must("police_operator", "resource", "dump", "-o", file)
+	if written, err := os.ReadFile(file); err != nil || string(written) != s.must("police_operator", "resource", "dump") || !strings.Contains(string(written), `"id":"`+sample.Resource.ID) {
+		t.Errorf("the directory as a file: %v, %.200s", err, written)
 	}
 	if out := s.must("police_operator", "api", "GET", "/runs/"+run); !strings.Contains(out, run) {
 		t.Errorf("any route: %s", out)

@@ -50,6 +50,7 @@ type commands struct {
 	Export     cli.Export     `cmd:"" help:"Order files of the rows of a grant, and fetch them."`
 	Pull       cli.Pull       `cmd:"" help:"Keep a copy of what a grant gives, in PostgreSQL or a folder."`
 	Run        runCommands    `cmd:"" help:"Executions of tasks."`
+	Resource   entryCommands  `cmd:"" help:"Directory entries."`
 	API        cli.Raw        `cmd:"" name:"api" help:"Call any route of the API."`
 	Completion cli.Completion `cmd:"" help:"Print a script that completes commands."`
 }
@@ -57,6 +58,11 @@ type commands struct {
 // runCommands are those that the table of commands cannot say; the others join them.
 type runCommands struct {
 	Watch cli.Watch `cmd:"" help:"Show a run until it is over."`
+}
+
+// entryCommands are likewise those about directory entries.
+type entryCommands struct {
+	Dump cli.Dump `cmd:"" help:"Write every entry that I may read, one JSON object a line."`
 }
 
 // settings are the options that every command with a hub or database takes. Empty ones are not given.

@@ -17,6 +17,7 @@ type serveFlagsOfPeople struct {
 	OpenIDUsernameClaim string `name:"openid-username-claim" help:"Claim that holds the user name." placeholder:"NAME"`
 	OpenIDTrustFactors  string `name:"openid-trust-factors" help:"Whether the provider's second factor counts: true or false." placeholder:"BOOL"`
 	PublicURL           string `name:"public-url" help:"Address under which people reach the hub." placeholder:"URL"`
+	OpenDirectory       string `name:"open-directory" help:"Whether anyone may read what is open to the public: true or false." placeholder:"BOOL"`
 }
 
 // people returns the flags that were given, by their names in the table of options.
@@ -27,5 +28,6 @@ func (f serveFlagsOfPeople) people() map[string]string {
 		"password-sign-in": f.PasswordSignIn, "openid-issuer": f.OpenIDIssuer, "openid-client-id": f.OpenIDClientID,
 		"openid-client-secret": f.OpenIDClientSecret, "openid-username-claim": f.OpenIDUsernameClaim,
 		"openid-trust-factors": f.OpenIDTrustFactors, "public-url": f.PublicURL,
+		"open-directory": f.OpenDirectory,
 	})
 }

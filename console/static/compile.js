@@ -284,6 +284,7 @@
       const inside = box.contains(e.target) || (current && e.target === document.body)
       if (!inside || !/[\t\n]/.test(text.replace(/[\r\n]+$/, ''))) return
       e.preventDefault()
+      current?.cancelEdit() // Else what its editor held would go over what is pasted.
       const cells = paste.table(text)
       const from = current ? spec.columns.findIndex((c) => c.field === current.getField()) : 0
       const columns = spec.columns.slice(Math.max(from, 0))

@@ -13,7 +13,7 @@ var foundation = []string{"internal/config", "internal/db", "internal/fault", "i
 
 // domain is all that the two doors (api and console) may call.
 var domain = []string{
-	"alarm", "audit", "authz", "authz/identity", "catalog", "catalog/calendar", "catalog/codes", "catalog/mask", "catalog/sample", "catalog/sheet", "exchange", "exchange/engine",
+	"alarm", "audit", "authz", "authz/identity", "catalog", "catalog/calendar", "catalog/codes", "catalog/dcat", "catalog/mask", "catalog/sample", "catalog/sheet", "exchange", "exchange/engine",
 	"exchange/pull", "exchange/retention", "exchange/store", "exchange/transform", "sharing", "sharing/filter",
 }
 
@@ -60,11 +60,12 @@ var rooms = map[string][]string{
 	"catalog/codes":    {"internal/fault"},
 	"catalog/mask":     {"internal/fault"},
 	"catalog/calendar": {"internal/fault"},
+	"catalog/dcat":     {"catalog", "catalog/codes"},
 	"catalog/sample":   {"catalog", "catalog/codes", "catalog/mask"},
 	"catalog/sheet":    join(foundation, []string{"audit", "authz", "catalog", "catalog/codes", "catalog/mask"}),
 
 	"authz":           join(foundation, []string{"audit"}),
-	"authz/identity":  join(foundation, []string{"audit", "authz"}),
+	"authz/identity":  join(foundation, []string{"audit", "authz", "internal/edge"}),
 	"authz/authztest": join(foundation, []string{"audit", "authz", "internal/pgtest"}),
 	"audit":           foundation,
 

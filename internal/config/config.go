@@ -85,6 +85,7 @@ type Config struct {
 	OpenIDUsernameClaim string
 	OpenIDTrustFactors  bool
 	PublicURL           string // "" when not known; without a slash at the end
+	OpenDirectory       bool
 
 	Warnings []string // things to log at start, such as unknown variables; they hold names, never values
 

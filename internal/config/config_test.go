@@ -124,6 +124,7 @@ SHUQIAO_OPENID_CLIENT_SECRET=  # default
 SHUQIAO_OPENID_USERNAME_CLAIM=preferred_username  # default
 SHUQIAO_OPENID_TRUST_FACTORS=false  # default
 SHUQIAO_PUBLIC_URL=  # default
+SHUQIAO_OPEN_DIRECTORY=false  # default
 SHUQIAO_RETAIN_USAGE=1096  # default
 SHUQIAO_RETAIN_RUNS=366  # default
 SHUQIAO_RETAIN_FIRES=366  # default
@@ -238,6 +239,7 @@ func TestChecks(t *testing.T) {
 		"openid-client-secret":  {[]string{"", "a b"}, []string{"a\x00"}},
 		"openid-username-claim": {[]string{"preferred_username", "sub"}, []string{"a\tb"}},
 		"openid-trust-factors":  {[]string{"true", "false"}, []string{"", "no"}},
+		"open-directory":        {[]string{"true", "false"}, []string{"", "yes", "1"}},
 		"public-url":            {[]string{"", "https://share.example.org", "http://127.0.0.1:8080"}, []string{"share.example.org", "http://share.example.org", "https://h#f"}},
 	}
 	for _, o := range config.Options() {

@@ -84,9 +84,14 @@ func peopleOptions() []Option {
 		}, parseBool, func(c *Config, v bool) { c.OpenIDTrustFactors = v }),
 		define(Option{
 			Key: "public-url", Env: "SHUQIAO_PUBLIC_URL",
-			Doc:   "Address under which people reach the hub, such as https://share.example.gov.cn, without a path. Needed for OpenID.",
-			DocZH: "人员访问平台所用的地址，如 https://share.example.gov.cn，不含路径。使用 OpenID 时必填。",
+			Doc:   "Address under which people reach the hub, such as https://share.example.gov.cn, without a path. Needed for OpenID, and for addresses of open data that stay.",
+			DocZH: "人员访问平台所用的地址，如 https://share.example.gov.cn，不含路径。使用 OpenID 时必填，开放数据的固定网址也由它构成。",
 		}, parseSecureURL, func(c *Config, v string) { c.PublicURL = strings.TrimSuffix(v, "/") }),
+		define(Option{
+			Key: "open-directory", Env: "SHUQIAO_OPEN_DIRECTORY", Default: "false",
+			Doc:   "Whether anyone may read, without signing in, which published entries are open to the public (DCAT, at /id/catalogue). With false, only people who sign in.",
+			DocZH: "标明向社会开放的已发布目录（DCAT，网址 /id/catalogue）是否无须登录即可查看。为 false 时仅登录人员可查看。",
+		}, parseBool, func(c *Config, v bool) { c.OpenDirectory = v }),
 	}
 }
 

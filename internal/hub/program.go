@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -231,6 +232,7 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	if p.Catalog, err = catalog.New(catalog.Options{
 		DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Connectors: registry, Calendar: days, Log: p.log,
 		Connect: connectors.Options{Dial: SourceDial(cfg.SourceNetworks)}, CheckHost: cfg.SourceNetworks.CheckHost,
+		OpenToPublic: cfg.OpenDirectory,
 	}); err != nil {
 		return err
 	}
@@ -295,7 +297,7 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	p.api, err = api.New(api.Options{
 		DB: p.DB, Enforcer: p.Enforcer, Identity: p.Identity, Catalog: p.Catalog, Sharing: p.Sharing, Exchange: p.Exchange,
 		Pull: p.Pull, Exports: p.Exports, Sheets: p.Sheets, Alarm: p.Alarm, Log: p.Parts.Log, Retention: p.Retention, Checks: p.checks(), Version: p.opt.Version, BodyLimit: cfg.BodyLimit, Logger: p.log,
-		Metrics: p.registry, Console: p.console,
+		Metrics: p.registry, Console: p.console, PublicURL: cmp.Or(cfg.PublicURL, p.URL()), OpenToPublic: cfg.OpenDirectory,
 	})
 	return err
 }

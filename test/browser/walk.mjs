@@ -21,11 +21,12 @@ import * as hostile from './stories/hostile.mjs'
 import * as keyboard from './stories/keyboard.mjs'
 import * as languages from './stories/languages.mjs'
 import * as sessionEnd from './stories/session-end.mjs'
+import * as together from './stories/together.mjs'
 
 // What stands in one line may be played at once. The pages are crawled when there is something on them, and hostile input, which
 // touches everything, comes last.
 const acts = [
-  { day, finding, keyboard, languages, administrators },
+  { day, finding, keyboard, languages, administrators, together },
   crawling.byRole,
   { 'session-end': sessionEnd },
   { hostile },
