@@ -140,7 +140,7 @@ func TestEveryStatementHasAColumn(t *testing.T) {
 		bases: []choice{{"population", "人口"}},
 	}
 	m := small("示例")
-	m.OpenCondition, m.Open, m.WithholdReason, m.RelatedCodes, m.SourceDeptID, m.SystemID = "条件", true, "理由", []string{"101001/1"}, id, id
+	m.OpenCondition, m.Open, m.WithholdReason, m.RecollectReason, m.RelatedCodes, m.SourceDeptID, m.SystemID = "条件", true, "理由", "示例理由", []string{"101001/1"}, id, id
 	m.CollectBasis, m.Themes, m.Tags, m.Level, m.DivisionCode, m.BaseDatabase, m.Template = "依据", []string{"主题"}, []string{"标签"}, "city", "330600", "population", "模板"
 	m.WithholdBasis = &catalog.WithholdBasis{Rank: "law", Title: "示例法", Article: "第一条"}
 	m.WithholdRuling = &catalog.WithholdRuling{Body: "示例市人民政府", DocumentNo: "1号", Date: "2026-10-08"}
