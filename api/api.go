@@ -112,6 +112,7 @@ func New(opt Options) (*API, error) {
 		{"users", a.userRoutes},
 		{"clients", a.clientRoutes},
 		{"base databases", a.baseDatabaseRoutes},
+		{"code tables", a.codeTableRoutes},
 		{"resources", a.resourceRoutes},
 		{"mounts", a.mountRoutes},
 		{"sources", a.sourceRoutes},

@@ -26,6 +26,8 @@ const (
 	SystemWrite          Action = "system.write"
 	BaseDatabaseRead     Action = "base_database.read"
 	BaseDatabaseRegister Action = "base_database.register"
+	CodeTableRead        Action = "code_table.read"
+	CodeTableWrite       Action = "code_table.write" // Add and end values.
 
 	ResourceRead        Action = "resource.read"       // Published entries, by anyone signed in.
 	ResourceReadDraft   Action = "resource.read_draft" // Unpublished versions and their review history.
@@ -126,6 +128,8 @@ var actions = []struct {
 	{SystemWrite, ownDepartment},
 	{BaseDatabaseRead, anyDepartment},
 	{BaseDatabaseRegister, anyDepartment},
+	{CodeTableRead, anyDepartment},
+	{CodeTableWrite, anyDepartment},
 	{ResourceRead, anyDepartment},
 	{ResourceReadDraft, ownDepartment},
 	{ResourceCompile, ownDepartment},

@@ -30,15 +30,19 @@ const maxIndexed = 600
 
 // Facts are what a check needs to know besides the metadata itself.
 type Facts struct {
-	Today         string             // YYYY-MM-DD in Asia/Shanghai: statements may not be dated later.
-	ProviderCode  string             // The provider's unified social credit code.
-	NameTaken     bool               // Another entry of the provider has this name.
-	HasMounts     bool               // A mount of the entry is active.
-	BaseDatabases []string           // Codes of the base databases that exist.
-	Systems       []uuid.UUID        // The provider's registered systems.
-	Departments   map[uuid.UUID]bool // Of the departments named, those that exist.
-	Similar       []SimilarTo        // Entries of other departments that look like this one.
-	KeyItems      map[string]string  // Base database code to the identifier of its registered key item.
+	Today         string              // YYYY-MM-DD in Asia/Shanghai: statements may not be dated later.
+	ProviderCode  string              // The provider's unified social credit code.
+	NameTaken     bool                // Another entry of the provider has this name.
+	HasMounts     bool                // A mount of the entry is active.
+	BaseDatabases []string            // Codes of the base databases that exist.
+	Systems       []uuid.UUID         // The provider's registered systems.
+	Departments   map[uuid.UUID]bool  // Of the departments named, those that exist.
+	Similar       []SimilarTo         // Entries of other departments that look like this one.
+	KeyItems      map[string]string   // Base database code to the identifier of its registered key item.
+	OwnCode       string              // The code of the entry, or "".
+	Related       map[string]bool     // Of the codes named as related, those of entries that can be read.
+	Coder         codes.CodeGenerator // Judges codes; nil means codes.NationalCoder.
+	Codes         *CodeBook           // The code tables; nil judges by the lists of the program.
 }
 
 // SimilarTo is an entry of another department that may be the same data (一数一源 conflict).
@@ -54,6 +58,7 @@ type checker struct {
 	facts    Facts
 	blocks   []fault.Field
 	warnings []fault.Field
+	past     []EndedValue
 	needed   int // Statements that are demanded, and how many of them are there. What single items state is not counted.
 	filled   int
 }
@@ -213,16 +218,9 @@ func (c *checker) identity() {
 		c.block("provider_code", f.Code, "the department's unified social credit code is wrong: %s; have its registration corrected", f.Message)
 	}
 	c.classes()
-	for i, code := range m.RelatedCodes {
-		if f, wrong := codes.FirstError(codes.CheckResourceCode(code)); wrong {
-			c.block(fmt.Sprintf("related_codes[%d]", i), f.Code, "%s", f.Message)
-		}
-	}
-	if m.DivisionCode != "" {
-		if f, wrong := codes.FirstError(codes.CheckDivision(m.DivisionCode)); wrong {
-			c.block("division_code", f.Code, "%s", f.Message)
-		}
-	}
+	c.related()
+	c.themes()
+	c.division()
 }
 
 func (c *checker) keysNamed() bool {
@@ -253,11 +251,8 @@ func (c *checker) format() {
 	}
 	for i, format := range m.Formats {
 		name := fmt.Sprintf("formats[%d]", i)
-		if !c.required(name, format, "name the format") || category.formats == nil {
-			continue
-		}
-		if !slices.ContainsFunc(category.formats, func(known string) bool { return strings.EqualFold(known, format) }) {
-			c.block(name, "not_in_category", "this format is not one of category %s (%s)", m.FormatCategory, category.title)
+		if c.required(name, format, "name the format") {
+			c.formatKnown(name, m.FormatCategory, format)
 		}
 	}
 	for i, method := range m.ShareMethods {

@@ -15,6 +15,7 @@ import (
 type Findings struct {
 	Blocks    []fault.Field // What refuses a submission, in the order of the fields.
 	Warnings  []fault.Field // What reviewers should look at.
+	Ended     []EndedValue  // Values of code tables that have ended; each is a warning, too.
 	Similar   []SimilarTo   // Entries of other departments that look like this one; each is a warning, too.
 	Needed    int           // Statements that the catalogue demands of this version. The items together are one.
 	Filled    int           // How many of them are there.
@@ -68,7 +69,7 @@ func (s *Service) findings(ctx context.Context, r Resource, m *Metadata) (Findin
 		}
 		c := checked(v.Metadata, facts)
 		out = Findings{
-			Blocks: c.blocks, Warnings: c.warnings, Similar: facts.Similar, Needed: c.needed, Filled: c.filled,
+			Blocks: c.blocks, Warnings: c.warnings, Ended: c.past, Similar: facts.Similar, Needed: c.needed, Filled: c.filled,
 			ShareType: deriveShareType(v.Items), Grade: deriveGrade(v.Items),
 		}
 		return nil

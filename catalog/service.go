@@ -26,7 +26,7 @@ type Options struct {
 	Connectors *connectors.Registry                         // What sources can be.
 	Connect    connectors.Options                           // Time limits of connections to sources; the zero value takes the defaults.
 	CheckHost  func(ctx context.Context, host string) error // Whether a source may name this host; nil allows every one.
-	Coder      codes.ResourceCoder                          // nil means codes.NationalCoder.
+	Coder      codes.CodeGenerator                          // nil means codes.NationalCoder.
 	Log        *slog.Logger                                 // nil means slog.Default.
 	Clock      func() time.Time                             // nil means time.Now; judges only dates stated by people.
 	CountedFor time.Duration                                // How long a count of the directory is shown; 0 means 15 seconds.
@@ -43,7 +43,7 @@ type Service struct {
 	connectors *connectors.Registry
 	connect    connectors.Options
 	checkHost  func(ctx context.Context, host string) error
-	coder      codes.ResourceCoder
+	coder      codes.CodeGenerator
 	log        *slog.Logger
 	clock      func() time.Time
 	zone       *time.Location
@@ -54,6 +54,8 @@ type Service struct {
 	counted count // See Overview.
 	usedMu  sync.Mutex
 	used    ranking // Likewise.
+
+	codes codeCache // See codeBook.
 }
 
 // New returns a directory over the database of opt.

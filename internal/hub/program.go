@@ -22,6 +22,7 @@ import (
 	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/catalog/calendar"
+	"github.com/shuqiao/shuqiao/catalog/codes"
 	"github.com/shuqiao/shuqiao/connectors"
 	"github.com/shuqiao/shuqiao/connectors/all"
 	"github.com/shuqiao/shuqiao/console"
@@ -221,8 +222,12 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	if err != nil {
 		return err
 	}
+	coder, ok := codes.NewCodeGenerator(cfg.CodePrefix)
+	if !ok {
+		return fmt.Errorf("the prefix of resource codes has another form than the settings allow")
+	}
 	if p.Catalog, err = catalog.New(catalog.Options{
-		DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Connectors: registry, Log: p.log,
+		DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Connectors: registry, Coder: coder, Log: p.log,
 		Connect: connectors.Options{Dial: SourceDial(cfg.SourceNetworks)}, CheckHost: cfg.SourceNetworks.CheckHost,
 	}); err != nil {
 		return err

@@ -181,6 +181,7 @@ const (
 	noteKeysEvery   = time.Hour
 	refusalsEvery   = 250 * time.Millisecond // Asks the database only after a grant changed.
 	moveRunsEvery   = time.Hour
+	volumesEvery    = 5 * time.Minute // Counts what was not counted for longest.
 )
 
 // chores does what has to be done now and then until ctx ends.
@@ -206,6 +207,7 @@ func (p *Program) chores(ctx context.Context) error {
 		{"returning idle quota", sweepEvery, func(ctx context.Context) error { return p.Sharing.ReturnIdleQuota(ctx, idleQuota) }},
 		{"forgetting quota blocks", forgetBlocksAll, p.Sharing.ForgetBlocks},
 		{"removing what is due", retentionEvery, p.Retention.Round},
+		{"counting volumes", volumesEvery, func(ctx context.Context) error { _, err := exchange.CountVolumes(ctx, p.DB); return err }},
 	}
 	var wait sync.WaitGroup
 	for _, job := range jobs {
