@@ -115,7 +115,7 @@ func (c *checker) related() {
 // names them.
 func (c *checker) formatsOf(category string) []string {
 	if book := c.facts.Codes; book.Has(TableFormat) {
-		return book.formats(category, c.facts.Today)
+		return book.Formats(category, c.facts.Today)
 	}
 	return formatCategories[category].formats
 }
@@ -133,14 +133,17 @@ func (c *checker) formatKnown(name, category, format string) {
 	c.block(name, "not_in_category", "this format is not one of category %s (%s)", category, formatCategories[category].title)
 }
 
-// formats returns the names of the formats of a category, nil for the category whose formats the provider names.
-func (b *CodeBook) formats(category, day string) []string {
-	var names []string
-	for _, v := range b.below(TableFormat, category, day) {
-		names = append(names, v.Name)
-	}
+// Formats returns the names of the formats of a category that are valid on a day, nil for the category whose formats the provider
+// names.
+func (b *CodeBook) Formats(category, day string) []string {
 	if formatCategories[category].formats == nil {
 		return nil
+	}
+	names := []string{}
+	for _, v := range b.Valid(TableFormat, day) {
+		if v.Parent == category {
+			names = append(names, v.Name)
+		}
 	}
 	return names
 }

@@ -3,7 +3,6 @@ package catalog
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 )
@@ -114,11 +113,6 @@ func (b *CodeBook) Valid(table, day string) []CodeValue {
 		}
 	}
 	return out
-}
-
-// below returns the values directly under a code that are valid on a day.
-func (b *CodeBook) below(table, parent, day string) []CodeValue {
-	return slices.DeleteFunc(b.Valid(table, day), func(v CodeValue) bool { return v.Parent != parent })
 }
 
 // division returns the value of the longest part of a division code that the book knows, and how many digits that part has.

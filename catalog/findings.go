@@ -94,15 +94,6 @@ func FormatCategories() []FormatCategory {
 	return out
 }
 
-// ClassCategories returns the second level (项) of the closed classes 1 and 3 by class; class 2 is an open list, whose usual
-// values are given.
-func ClassCategories() map[string][]string {
-	return map[string][]string{
-		"1": slices.Clone(closedClasses["1"]), "3": slices.Clone(closedClasses["3"]),
-		"2": {"01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12"},
-	}
-}
-
 // WithholdRanks returns the ranks of provisions that can forbid sharing (Order 809, Art 15).
 func WithholdRanks() []string { return slices.Clone(withholdRanks) }
 

@@ -114,6 +114,7 @@ func (c *console) routes() {
 	c.deskRoutes(m)
 	c.compileRoutes(m)
 	c.registerRoutes(m)
+	c.codeTableRoutes(m)
 	c.requestRoutes(m)
 	c.grantRoutes(m)
 	c.exchangeRoutes(m)

@@ -36,6 +36,7 @@ func menu() []menuEntry {
 		{group: "catalogue", name: "compile", path: "/compile", icon: "file-plus", actions: []authz.Action{authz.ResourceCompile, authz.ResourceApprove, authz.ResourcePublish}},
 		{group: "catalogue", name: "base_databases", path: "/base-databases", icon: "layout-grid", actions: []authz.Action{authz.BaseDatabaseRead}},
 		{group: "catalogue", name: "systems", path: "/systems", icon: "server", actions: []authz.Action{authz.SystemWrite, authz.ResourcePublish}},
+		{group: "catalogue", name: "code_tables", path: "/code-tables", icon: "list-details", actions: []authz.Action{authz.CodeTableRead}},
 		{group: "sharing", name: "todo", path: "/todo", icon: "checks", actions: []authz.Action{authz.RequestRead}, count: (*visit).waiting},
 		{group: "sharing", name: "inbox", path: "/inbox", icon: "inbox", actions: []authz.Action{authz.RequestRead}, count: (*visit).unread},
 		{group: "sharing", name: "cart", path: "/cart", icon: "shopping-cart", actions: []authz.Action{authz.RequestCreate}, count: (*visit).laidAside},

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,7 +24,10 @@ type resourcePage struct {
 	Law        string // The provision that forbids sharing, as the provider stated it, or "".
 	Fresh      *freshness
 	Task       string // Id of the collecting task, where the reader may see it.
-	Access     string // Address of who can see it, for those who may ask.
+	Volume     catalog.Volume
+	Named      []catalog.Related // Entries that this one names as related.
+	Naming     []catalog.Related // Entries that name this one.
+	Access     string            // Address of who can see it, for those who may ask.
 	Tab        string
 	Tabs       []tab
 
@@ -111,6 +115,11 @@ func (c *console) showResource(v *visit) error {
 			return err
 		}
 	}
+	if page.Tab == "basics" {
+		if err := v.fillBasics(&page); err != nil {
+			return err
+		}
+	}
 	if chosen.fill != nil {
 		if err := chosen.fill(v, &page); err != nil {
 			return err
@@ -118,6 +127,25 @@ func (c *console) showResource(v *visit) error {
 	}
 	return v.show("resource", r.Name, page)
 }
+
+// fillBasics adds what is known about an entry besides what it states: how much there is, and which entries it has to do with.
+func (v *visit) fillBasics(page *resourcePage) (err error) {
+	if page.Volume, err = v.Catalog.Volume(v.r.Context(), v.principal, page.Resource.ID); err != nil {
+		return err
+	}
+	related, err := v.Catalog.Related(v.r.Context(), v.principal, page.Resource.ID)
+	for _, r := range related {
+		if r.Named {
+			page.Named = append(page.Named, r)
+		} else {
+			page.Naming = append(page.Naming, r)
+		}
+	}
+	return err
+}
+
+// Size writes a volume with as many digits as it needs.
+func (resourcePage) Size(gb float64) string { return strconv.FormatFloat(gb, 'g', 3, 64) }
 
 // Address is this page with one of its tabs.
 func (p resourcePage) Address(tab string) string {
