@@ -144,8 +144,8 @@ func (s *Service) AddCodeValue(ctx context.Context, p authz.Principal, table str
 			return err
 		}
 		_, err := tx.Exec(ctx, `
-			INSERT INTO code_value (id, table_name, code, title, title_en, parent, valid_from, note, added_by, added_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7::date, $8, $9, $10)`,
+			INSERT INTO code_value (id, table_name, code, title, title_en, parent, sort, valid_from, note, added_by, added_at)
+			SELECT $1, $2, $3, $4, $5, $6, coalesce(max(sort), 0), $7::date, $8, $9, $10 FROM code_value WHERE table_name = $2`,
 			v.ID, v.Table, v.Code, v.Name, v.NameEN, v.Parent, v.ValidFrom, v.Note, v.AddedBy, now)
 		if err != nil {
 			return fmt.Errorf("adding a value: %w", err)
