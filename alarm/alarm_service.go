@@ -25,7 +25,7 @@ func scanAlarm(row pgx.Row) (Alarm, error) {
 	err := row.Scan(&a.ID, &a.Rule, &a.Severity, &a.ObjectKind, &a.ObjectID, &a.DepartmentID, &a.Department, &a.Detail, &a.OpenedAt,
 		&a.LastSeenAt, &a.ClosedAt, &a.AcknowledgedAt, &a.AcknowledgedBy, &a.Note, &a.SilencedUntil, &a.SilencedBy, &a.SilenceReason)
 	a.OpenedAt, a.LastSeenAt = a.OpenedAt.UTC(), a.LastSeenAt.UTC()
-	a.ClosedAt, a.AcknowledgedAt, a.SilencedUntil = utc(a.ClosedAt), utc(a.AcknowledgedAt), utc(a.SilencedUntil)
+	a.ClosedAt, a.AcknowledgedAt, a.SilencedUntil = db.UTC(a.ClosedAt), db.UTC(a.AcknowledgedAt), db.UTC(a.SilencedUntil)
 	return a, err
 }
 
@@ -42,7 +42,7 @@ func (s *Service) List(ctx context.Context, p authz.Principal, f Filter, page db
 	if err != nil {
 		return nil, "", err
 	}
-	found, err := collect(ctx, s.db.Pool, scanAlarm, "SELECT "+alarmColumns+alarmTables+`
+	found, err := db.Collect(ctx, s.db.Pool, scanAlarm, "SELECT "+alarmColumns+alarmTables+`
 		WHERE ($1::uuid IS NULL OR a.department_id = $1) AND ($2::bool IS NULL OR (a.closed_at IS NULL) = $2)
 		  AND ($3::text IS NULL OR a.severity = $3) AND ($4::text IS NULL OR a.rule = $4)
 		  AND (NOT $5 OR (a.opened_at, a.id) < ($6, $7))
@@ -51,7 +51,7 @@ func (s *Service) List(ctx context.Context, p authz.Principal, f Filter, page db
 	if err != nil {
 		return nil, "", fmt.Errorf("listing alarms: %w", err)
 	}
-	found, next := cut(found, page.Size(), func(a Alarm) string { return db.Next(a.OpenedAt, a.ID) })
+	found, next := db.Cut(found, page, func(a Alarm) string { return db.Next(a.OpenedAt, a.ID) })
 	return found, next, nil
 }
 
@@ -86,7 +86,7 @@ func (s *Service) Alarm(ctx context.Context, p authz.Principal, id uuid.UUID) (A
 	return a, nil
 }
 
-func loadAlarm(ctx context.Context, q querier, id uuid.UUID, lock string) (Alarm, error) {
+func loadAlarm(ctx context.Context, q db.Querier, id uuid.UUID, lock string) (Alarm, error) {
 	a, err := scanAlarm(q.QueryRow(ctx, "SELECT "+alarmColumns+alarmTables+"WHERE a.id = $1 "+lock, id))
 	if db.NoRows(err) {
 		return Alarm{}, notFound("alarm")

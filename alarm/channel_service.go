@@ -41,13 +41,13 @@ func (s *Service) Channels(ctx context.Context, p authz.Principal, page db.Page)
 	if _, err := page.After(&name, &id); err != nil {
 		return nil, "", err
 	}
-	found, err := collect(ctx, s.db.Pool, scanChannel, "SELECT "+channelColumns+channelTables+`
+	found, err := db.Collect(ctx, s.db.Pool, scanChannel, "SELECT "+channelColumns+channelTables+`
 		WHERE ($1::uuid IS NULL OR c.department_id = $1) AND (c.name, c.id) > ($2, $3) ORDER BY c.name, c.id LIMIT $4`,
 		department, name, id, page.Size()+1)
 	if err != nil {
 		return nil, "", fmt.Errorf("listing channels: %w", err)
 	}
-	found, next := cut(found, page.Size(), func(c Channel) string { return db.Next(c.Name, c.ID) })
+	found, next := db.Cut(found, page, func(c Channel) string { return db.Next(c.Name, c.ID) })
 	return found, next, nil
 }
 
@@ -57,7 +57,7 @@ func (s *Service) Channel(ctx context.Context, p authz.Principal, id uuid.UUID) 
 }
 
 // channelFor returns a channel that p may manage.
-func (s *Service) channelFor(ctx context.Context, p authz.Principal, q querier, id uuid.UUID, lock string) (Channel, error) {
+func (s *Service) channelFor(ctx context.Context, p authz.Principal, q db.Querier, id uuid.UUID, lock string) (Channel, error) {
 	c, err := scanChannel(q.QueryRow(ctx, "SELECT "+channelColumns+channelTables+" WHERE c.id = $1 "+lock, id))
 	if db.NoRows(err) {
 		return Channel{}, notFound("alarm_channel")
@@ -130,7 +130,7 @@ func (s *Service) UpdateChannel(ctx context.Context, p authz.Principal, id uuid.
 		if c, err = s.channelFor(ctx, p, tx, id, "FOR UPDATE OF c"); err != nil {
 			return err
 		}
-		if err := matches(ifMatch, c.RowVersion); err != nil {
+		if err := db.Matches(ifMatch, c.RowVersion); err != nil {
 			return err
 		}
 		if in.Kind == "" {

@@ -28,7 +28,7 @@ type Figures struct {
 // Figures counts for the metrics. It asks no enforcer: the metrics hold no data.
 func (s *Service) Figures(ctx context.Context) (Figures, error) {
 	var f Figures
-	open, err := collect(ctx, s.db.Pool, func(row pgx.Row) (n Figure, err error) {
+	open, err := db.Collect(ctx, s.db.Pool, func(row pgx.Row) (n Figure, err error) {
 		return n, row.Scan(&n.Rule, &n.Severity, &n.Count)
 	}, "SELECT rule, severity, count(*) FROM alarm WHERE closed_at IS NULL GROUP BY 1, 2 ORDER BY 1, 2")
 	if err != nil {
@@ -49,7 +49,7 @@ func (s *Service) Figures(ctx context.Context) (Figures, error) {
 		}
 	}
 	byState := map[DeliveryState]int64{}
-	if _, err := collect(ctx, s.db.Pool, func(row pgx.Row) (struct{}, error) {
+	if _, err := db.Collect(ctx, s.db.Pool, func(row pgx.Row) (struct{}, error) {
 		var state DeliveryState
 		var n int64
 		err := row.Scan(&state, &n)

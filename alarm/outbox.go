@@ -62,9 +62,9 @@ func (s *Service) Deliveries(ctx context.Context, p authz.Principal, channel uui
 	if err != nil {
 		return nil, "", err
 	}
-	found, err := collect(ctx, s.db.Pool, func(row pgx.Row) (d Delivery, err error) {
+	found, err := db.Collect(ctx, s.db.Pool, func(row pgx.Row) (d Delivery, err error) {
 		err = row.Scan(&d.ID, &d.ChannelID, &d.AlarmID, &d.Event, &d.State, &d.Attempts, &d.NextAt, &d.Code, &d.CreatedAt, &d.EndedAt)
-		d.NextAt, d.CreatedAt, d.EndedAt = d.NextAt.UTC(), d.CreatedAt.UTC(), utc(d.EndedAt)
+		d.NextAt, d.CreatedAt, d.EndedAt = d.NextAt.UTC(), d.CreatedAt.UTC(), db.UTC(d.EndedAt)
 		return d, err
 	}, `
 		SELECT id, channel_id, alarm_id, event, state, attempts, next_at, code, created_at, ended_at FROM alarm_delivery
@@ -73,7 +73,7 @@ func (s *Service) Deliveries(ctx context.Context, p authz.Principal, channel uui
 	if err != nil {
 		return nil, "", fmt.Errorf("listing deliveries: %w", err)
 	}
-	found, next := cut(found, page.Size(), func(d Delivery) string { return db.Next(d.CreatedAt, d.ID) })
+	found, next := db.Cut(found, page, func(d Delivery) string { return db.Next(d.CreatedAt, d.ID) })
 	return found, next, nil
 }
 
@@ -108,7 +108,7 @@ type claimed struct {
 func (s *Service) Send(ctx context.Context) (int, error) {
 	arrived := 0
 	for {
-		taken, err := collect(ctx, s.db.Pool, func(row pgx.Row) (c claimed, err error) {
+		taken, err := db.Collect(ctx, s.db.Pool, func(row pgx.Row) (c claimed, err error) {
 			return c, row.Scan(&c.id, &c.channel, &c.body, &c.attempts, &c.created)
 		}, `
 			UPDATE alarm_delivery d SET attempts = d.attempts + 1, next_at = clock_timestamp() + $2::interval

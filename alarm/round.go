@@ -84,7 +84,7 @@ func find(ctx context.Context, tx *db.Tx, r RuleInForce) ([]found, error) {
 	if r.Unit != "" {
 		args = append(args, r.Threshold)
 	}
-	return collect(ctx, tx, func(row pgx.Row) (f found, err error) {
+	return db.Collect(ctx, tx, func(row pgx.Row) (f found, err error) {
 		err = row.Scan(&f.kind, &f.id, &f.department, &f.steps, &f.detail)
 		return f, err
 	}, fmt.Sprintf("SELECT kind, id, department, steps, detail::text FROM (%s) q ORDER BY kind, id LIMIT %d", r.query, foundAtMost), args...)
@@ -133,7 +133,7 @@ func closeMissing(ctx context.Context, tx *db.Tx, r RuleInForce, now []found, af
 	for i, f := range now {
 		kinds[i], ids[i] = f.kind, f.id
 	}
-	closed, err := collect(ctx, tx, func(row pgx.Row) (id *uuid.UUID, err error) { return id, row.Scan(&id) }, `
+	closed, err := db.Collect(ctx, tx, func(row pgx.Row) (id *uuid.UUID, err error) { return id, row.Scan(&id) }, `
 		UPDATE alarm a SET missing_since = coalesce(a.missing_since, $4),
 			closed_at = CASE WHEN coalesce(a.missing_since, $4) <= $4 - $5::interval THEN $4::timestamptz END
 		WHERE a.rule = $1 AND a.closed_at IS NULL
@@ -162,21 +162,21 @@ func (s *Service) tell(ctx context.Context, tx *db.Tx, r RuleInForce, ended []uu
 		n.Alarm, err = scanAlarm(rowWith{row, &n.told})
 		return n, err
 	}
-	due, err := collect(ctx, tx, scan, "SELECT "+alarmColumns+", a.told"+alarmTables+`
+	due, err := db.Collect(ctx, tx, scan, "SELECT "+alarmColumns+", a.told"+alarmTables+`
 		WHERE a.rule = $1 AND a.closed_at IS NULL AND a.missing_since IS NULL AND a.acknowledged_at IS NULL
 			AND coalesce(a.silenced_until <= $2, true) AND `+rank("a.severity")+" > "+rank("nullif(a.told, '')")+`
 		ORDER BY `+rank("a.severity")+` DESC, a.opened_at, a.id LIMIT $3 FOR UPDATE OF a`, r.Key, tx.Now(), tellAtOnce)
 	if err != nil {
 		return fmt.Errorf("reading alarms to tell: %w", err)
 	}
-	over, err := collect(ctx, tx, scan, "SELECT "+alarmColumns+", a.told"+alarmTables+" WHERE a.id = ANY($1) ORDER BY a.opened_at, a.id", ended)
+	over, err := db.Collect(ctx, tx, scan, "SELECT "+alarmColumns+", a.told"+alarmTables+" WHERE a.id = ANY($1) ORDER BY a.opened_at, a.id", ended)
 	if err != nil {
 		return fmt.Errorf("reading alarms that ended: %w", err)
 	}
 	if len(due)+len(over) == 0 {
 		return nil
 	}
-	channels, err := collect(ctx, tx, scanChannel, "SELECT "+channelColumns+channelTables+" WHERE c.state = 'enabled' ORDER BY c.created_at, c.id")
+	channels, err := db.Collect(ctx, tx, scanChannel, "SELECT "+channelColumns+channelTables+" WHERE c.state = 'enabled' ORDER BY c.created_at, c.id")
 	if err != nil {
 		return fmt.Errorf("reading channels: %w", err)
 	}

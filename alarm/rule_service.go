@@ -35,12 +35,12 @@ func (s *Service) Rules(ctx context.Context, p authz.Principal) ([]RuleInForce, 
 	return rulesInForce(ctx, s.db.Pool)
 }
 
-func rulesInForce(ctx context.Context, q querier) ([]RuleInForce, error) {
+func rulesInForce(ctx context.Context, q db.Querier) ([]RuleInForce, error) {
 	type change struct {
 		key string
 		r   RuleInForce
 	}
-	changed, err := collect(ctx, q, func(row pgx.Row) (c change, err error) {
+	changed, err := db.Collect(ctx, q, func(row pgx.Row) (c change, err error) {
 		err = row.Scan(&c.key, &c.r.Enabled, &c.r.Severity, &c.r.Threshold, &c.r.RowVersion, &c.r.UpdatedAt)
 		return c, err
 	}, "SELECT key, enabled, severity, threshold, row_version, updated_at FROM alarm_rule")
@@ -55,7 +55,7 @@ func rulesInForce(ctx context.Context, q querier) ([]RuleInForce, error) {
 	for _, r := range Rules() {
 		in := RuleInForce{Rule: r, Enabled: true}
 		if c, ok := byKey[r.Key]; ok {
-			in.Enabled, in.Severity, in.Threshold, in.RowVersion, in.UpdatedAt = c.Enabled, c.Severity, c.Threshold, c.RowVersion, utc(c.UpdatedAt)
+			in.Enabled, in.Severity, in.Threshold, in.RowVersion, in.UpdatedAt = c.Enabled, c.Severity, c.Threshold, c.RowVersion, db.UTC(c.UpdatedAt)
 		}
 		out = append(out, in)
 	}
@@ -86,7 +86,7 @@ func (s *Service) ChangeRule(ctx context.Context, p authz.Principal, key string,
 		if err != nil {
 			return fmt.Errorf("reading rule %s: %w", key, err)
 		}
-		if err := matches(ifMatch, out.RowVersion); err != nil {
+		if err := db.Matches(ifMatch, out.RowVersion); err != nil {
 			return err
 		}
 		if err := out.apply(change); err != nil {

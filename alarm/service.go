@@ -3,12 +3,10 @@ package alarm
 import (
 	"context"
 	"crypto/x509"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/authz"
@@ -76,12 +74,6 @@ func New(opt Options) *Service {
 	return &Service{opt: opt, db: opt.DB, enforcer: opt.Enforcer, log: opt.Log}
 }
 
-// querier is the pool or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
-
 // target states whose an alarm or channel is.
 func target(kind string, id uuid.UUID, department *uuid.UUID) authz.Target {
 	t := authz.Target{Kind: kind}
@@ -130,41 +122,4 @@ func notFound(what string) error {
 func record(ctx context.Context, tx *db.Tx, p authz.Principal, action, kind, id string, detail map[string]any) error {
 	_, err := audit.WriteTx(ctx, tx, audit.Event{Actor: p.Actor(), Action: action, Object: audit.Object{Kind: kind, ID: id}, Detail: detail})
 	return err
-}
-
-// matches compares the version a caller has seen with the one in force.
-func matches(ifMatch, inForce int64) error {
-	if ifMatch != 0 && ifMatch != inForce {
-		return fault.New(fault.Precondition, "version_mismatch", "somebody changed this in the meantime; read it again and repeat the change")
-	}
-	return nil
-}
-
-// collect reads all rows of a query with scan.
-func collect[T any](ctx context.Context, q querier, scan func(pgx.Row) (T, error), sql string, args ...any) ([]T, error) {
-	rows, err := q.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, fmt.Errorf("reading rows: %w", err)
-	}
-	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (T, error) { return scan(row) })
-	if err != nil {
-		return nil, fmt.Errorf("reading rows: %w", err)
-	}
-	return out, nil
-}
-
-// cut returns the first size entries and the cursor behind them; found holds at most one entry more than size.
-func cut[T any](found []T, size int, cursor func(T) string) ([]T, string) {
-	if len(found) <= size {
-		return found, ""
-	}
-	return found[:size], cursor(found[size-1])
-}
-
-func utc(t *time.Time) *time.Time {
-	if t == nil {
-		return nil
-	}
-	u := t.UTC()
-	return &u
 }

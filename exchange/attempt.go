@@ -396,7 +396,7 @@ func (a *attempt) sweep(ctx context.Context) {
 	if a.run.resume {
 		return
 	}
-	left, err := collect(ctx, a.opt.DB.Pool, scanRun, `
+	left, err := db.Collect(ctx, a.opt.DB.Pool, scanRun, `
 		SELECT `+runColumns+` FROM run r WHERE r.resource_id = $1 AND r.id <> $2 AND r.state IN ('succeeded', 'partial', 'failed', 'cancelled')
 		AND EXISTS (SELECT 1 FROM store.chunk c WHERE c.run = r.id)`, a.run.ResourceID, a.run.ID)
 	for _, r := range left {

@@ -42,7 +42,7 @@ func TestHistory(t *testing.T) {
 	if n, err := MoveFinished(h.ctx, h.db); n != 0 || err != nil {
 		t.Errorf("moved %d more, %v", n, err)
 	}
-	left, err := collect(h.ctx, h.db.Pool, func(row pgx.Row) (id uuid.UUID, err error) { return id, row.Scan(&id) }, "SELECT id FROM run ORDER BY queued_at")
+	left, err := db.Collect(h.ctx, h.db.Pool, func(row pgx.Row) (id uuid.UUID, err error) { return id, row.Scan(&id) }, "SELECT id FROM run ORDER BY queued_at")
 	if diff := cmp.Diff([]uuid.UUID{check.ID, last.ID}, left); diff != "" || err != nil {
 		t.Errorf("left in the queue (-want +got):\n%s%v", diff, err)
 	}
@@ -91,11 +91,11 @@ func TestHistoryHasEveryColumn(t *testing.T) {
 	h := setup(t)
 	const columns = "SELECT column_name || ' ' || data_type FROM information_schema.columns WHERE table_schema = 'public' AND table_name = $1 ORDER BY 1"
 	text := func(row pgx.Row) (s string, err error) { return s, row.Scan(&s) }
-	queue, err := collect(h.ctx, h.db.Pool, text, columns, "run")
+	queue, err := db.Collect(h.ctx, h.db.Pool, text, columns, "run")
 	if err != nil {
 		t.Fatal(err)
 	}
-	history, err := collect(h.ctx, h.db.Pool, text, columns, "run_history")
+	history, err := db.Collect(h.ctx, h.db.Pool, text, columns, "run_history")
 	if diff := cmp.Diff(queue, history); diff != "" || err != nil {
 		t.Errorf("columns (-run +run_history):\n%s%v", diff, err)
 	}

@@ -27,7 +27,7 @@ func scanReject(row pgx.Row) (Reject, error) {
 	if err != nil {
 		return Reject{}, err
 	}
-	j.CreatedAt, j.ClosedAt = j.CreatedAt.UTC(), utc(j.ClosedAt)
+	j.CreatedAt, j.ClosedAt = j.CreatedAt.UTC(), db.UTC(j.ClosedAt)
 	if j.Reasons, err = decodeReasons(reasons); err != nil {
 		return Reject{}, fmt.Errorf("decoding reasons: %w", err)
 	}
@@ -63,7 +63,7 @@ func (s *Service) RejectReasons(ctx context.Context, p authz.Principal, f Reject
 	if _, err := s.check(ctx, p, authz.RejectRead, f.ResourceID, "resource", f.ResourceID); err != nil {
 		return nil, err
 	}
-	return collect(ctx, s.db.Pool, func(row pgx.Row) (r RejectReason, err error) {
+	return db.Collect(ctx, s.db.Pool, func(row pgx.Row) (r RejectReason, err error) {
 		return r, row.Scan(&r.ItemNo, &r.Code, &r.Rows)
 	}, `
 		SELECT (e->>'item_no')::int, e->>'code', count(*) FROM reject j, jsonb_array_elements(j.reasons) e
@@ -88,14 +88,14 @@ func (s *Service) Rejects(ctx context.Context, p authz.Principal, f RejectFilter
 	if err != nil {
 		return nil, "", fmt.Errorf("encoding a reason: %w", err)
 	}
-	found, err := collect(ctx, s.db.Pool, scanReject, `
+	found, err := db.Collect(ctx, s.db.Pool, scanReject, `
 		SELECT `+rejectColumns+` FROM reject j WHERE j.resource_id = $1 AND ($2::uuid IS NULL OR j.last_run = $2) AND ($3::text IS NULL OR j.state = $3)
 		  AND (NOT $4 OR (j.created_at, j.id) < ($5, $6)) AND ($8::jsonb IS NULL OR j.reasons @> $8)
 		ORDER BY j.created_at DESC, j.id DESC LIMIT $7`, f.ResourceID, f.RunID, f.State, more, at, id, page.Size()+1, reason)
 	if err != nil {
 		return nil, "", err
 	}
-	out, next := cut(found, page.Size(), func(j Reject) string { return db.Next(j.CreatedAt, j.ID) })
+	out, next := db.Cut(found, page, func(j Reject) string { return db.Next(j.CreatedAt, j.ID) })
 	for i := range out {
 		out[i] = out[i].seenBy(p, fact)
 	}
@@ -261,7 +261,7 @@ func (s *Service) Reconciliations(ctx context.Context, p authz.Principal, f Reco
 	if err != nil {
 		return nil, "", err
 	}
-	found, err := collect(ctx, s.db.Pool, scanReconciliation, `
+	found, err := db.Collect(ctx, s.db.Pool, scanReconciliation, `
 		SELECT id, run_id, resource_id, fresh, part, equal, source_rows, store_rows, source_hash, store_hash, held, rejected, superseded, missing, extra,
 			changed, differences, store_seq, at
 		FROM reconciliation WHERE resource_id = $1 AND ($2::uuid IS NULL OR run_id = $2) AND (NOT $3 OR (at, id) < ($4, $5))
@@ -269,7 +269,7 @@ func (s *Service) Reconciliations(ctx context.Context, p authz.Principal, f Reco
 	if err != nil {
 		return nil, "", err
 	}
-	out, next := cut(found, page.Size(), func(r Reconciliation) string { return db.Next(r.At, r.ID) })
+	out, next := db.Cut(found, page, func(r Reconciliation) string { return db.Next(r.At, r.ID) })
 	return out, next, nil
 }
 
@@ -292,7 +292,7 @@ func (s *Service) Freshness(ctx context.Context, resource uuid.UUID) (Freshness,
 	if err != nil {
 		return Freshness{}, fmt.Errorf("reading how fresh resource %s is: %w", resource, err)
 	}
-	f.ArrivedAt, f.ReadAt = utc(f.ArrivedAt), utc(f.ReadAt)
+	f.ArrivedAt, f.ReadAt = db.UTC(f.ArrivedAt), db.UTC(f.ReadAt)
 	if mode != nil && settings != nil {
 		f.Deletes = arrival(*mode, *settings, rule)
 	}

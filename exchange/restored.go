@@ -12,7 +12,7 @@ import (
 // GiveBackAllTx puts every active run back into the queue under its id and with a new fencing token, and returns how many:
 // in a restored database the nodes that carried them out are not those that live. It also takes silent nodes off the list.
 func GiveBackAllTx(ctx context.Context, tx *db.Tx) (int, error) {
-	runs, err := collect(ctx, tx, scanRun, `
+	runs, err := db.Collect(ctx, tx, scanRun, `
 		SELECT `+runColumns+` FROM run r WHERE r.state IN ('running', 'reconciling') ORDER BY r.id FOR UPDATE`)
 	if err != nil {
 		return 0, fmt.Errorf("reading active runs: %w", err)

@@ -26,7 +26,7 @@ func scanTask(row pgx.Row) (Task, error) {
 }
 
 // loadTask reads a task; lock is "", "FOR SHARE" or "FOR UPDATE".
-func loadTask(ctx context.Context, q querier, id uuid.UUID, lock string) (Task, error) {
+func loadTask(ctx context.Context, q db.Querier, id uuid.UUID, lock string) (Task, error) {
 	t, err := scanTask(q.QueryRow(ctx, "SELECT "+taskColumns+" FROM task t WHERE t.id = $1 "+lock, id))
 	if db.NoRows(err) {
 		return Task{}, notFound("task")
@@ -42,12 +42,12 @@ const scheduleColumns = "s.id, s.task_id, s.spec, s.time_zone, s.overlap, s.miss
 func scanSchedule(row pgx.Row) (Schedule, error) {
 	var s Schedule
 	err := row.Scan(&s.ID, &s.TaskID, &s.Spec, &s.TimeZone, &s.Overlap, &s.Missed, &s.State, &s.NextAt, &s.LastDueAt, &s.Error, &s.RowVersion, &s.CreatedAt, &s.UpdatedAt)
-	s.NextAt, s.LastDueAt, s.CreatedAt, s.UpdatedAt = utc(s.NextAt), utc(s.LastDueAt), s.CreatedAt.UTC(), s.UpdatedAt.UTC()
+	s.NextAt, s.LastDueAt, s.CreatedAt, s.UpdatedAt = db.UTC(s.NextAt), db.UTC(s.LastDueAt), s.CreatedAt.UTC(), s.UpdatedAt.UTC()
 	return s, err
 }
 
 // loadSchedule reads a schedule; lock is "" or "FOR UPDATE".
-func loadSchedule(ctx context.Context, q querier, id uuid.UUID, lock string) (Schedule, error) {
+func loadSchedule(ctx context.Context, q db.Querier, id uuid.UUID, lock string) (Schedule, error) {
 	s, err := scanSchedule(q.QueryRow(ctx, "SELECT "+scheduleColumns+" FROM schedule s WHERE s.id = $1 "+lock, id))
 	if db.NoRows(err) {
 		return Schedule{}, notFound("schedule")
@@ -81,7 +81,7 @@ func scanRun(row pgx.Row) (Run, error) {
 		return Run{}, err
 	}
 	r.NotBefore, r.QueuedAt = r.NotBefore.UTC(), r.QueuedAt.UTC()
-	r.StartedAt, r.MergedAt, r.FinishedAt = utc(r.StartedAt), utc(r.MergedAt), utc(r.FinishedAt)
+	r.StartedAt, r.MergedAt, r.FinishedAt = db.UTC(r.StartedAt), db.UTC(r.MergedAt), db.UTC(r.FinishedAt)
 	for _, part := range []struct {
 		raw []byte
 		out any
@@ -98,7 +98,7 @@ func scanRun(row pgx.Row) (Run, error) {
 
 // loadRun reads a run, wherever it lies; lock is "" or "FOR UPDATE". One in the history does not change any more, and is not
 // locked.
-func loadRun(ctx context.Context, q querier, id uuid.UUID, lock string) (Run, error) {
+func loadRun(ctx context.Context, q db.Querier, id uuid.UUID, lock string) (Run, error) {
 	r, err := scanRun(q.QueryRow(ctx, "SELECT "+runColumns+" FROM run r WHERE r.id = $1 "+lock, id))
 	if db.NoRows(err) {
 		r, err = scanRun(q.QueryRow(ctx, "SELECT "+runColumns+" FROM run_history r WHERE r.id = $1", id))

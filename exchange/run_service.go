@@ -212,7 +212,7 @@ func (s *Service) Runs(ctx context.Context, p authz.Principal, f RunFilter, page
 	if err != nil {
 		return nil, "", err
 	}
-	found, err := collect(ctx, s.db.Pool, scanRun, `
+	found, err := db.Collect(ctx, s.db.Pool, scanRun, `
 		SELECT `+runColumns+` FROM `+allRuns+` JOIN resource res ON res.id = r.resource_id
 		WHERE ($1::uuid IS NULL OR res.provider_dept_id = $1) AND ($2::uuid IS NULL OR r.task_id = $2)
 		  AND ($3::uuid IS NULL OR r.resource_id = $3) AND ($4::text IS NULL OR r.state = $4) AND ($5::text IS NULL OR r.kind = $5)
@@ -223,6 +223,6 @@ func (s *Service) Runs(ctx context.Context, p authz.Principal, f RunFilter, page
 	if err != nil {
 		return nil, "", err
 	}
-	out, next := cut(found, page.Size(), func(r Run) string { return db.Next(r.QueuedAt, r.ID) })
+	out, next := db.Cut(found, page, func(r Run) string { return db.Next(r.QueuedAt, r.ID) })
 	return out, next, nil
 }

@@ -110,7 +110,7 @@ func (s *Service) changeSchedule(ctx context.Context, p authz.Principal, id uuid
 		if sc, err = loadSchedule(ctx, tx, id, "FOR UPDATE"); err != nil {
 			return err
 		}
-		if err := matches(ifMatch, sc.RowVersion); err != nil {
+		if err := db.Matches(ifMatch, sc.RowVersion); err != nil {
 			return err
 		}
 		from := sc.State
@@ -172,7 +172,7 @@ func (s *Service) Schedules(ctx context.Context, p authz.Principal, f ScheduleFi
 	if err != nil {
 		return nil, "", err
 	}
-	found, err := collect(ctx, s.db.Pool, scanSchedule, `
+	found, err := db.Collect(ctx, s.db.Pool, scanSchedule, `
 		SELECT `+scheduleColumns+` FROM schedule s JOIN task t ON t.id = s.task_id JOIN resource res ON res.id = t.resource_id
 		WHERE ($1::uuid IS NULL OR res.provider_dept_id = $1) AND ($2::uuid IS NULL OR s.task_id = $2) AND ($3::text IS NULL OR s.state = $3)
 		  AND (NOT $4 OR (s.created_at, s.id) < ($5, $6))
@@ -180,7 +180,7 @@ func (s *Service) Schedules(ctx context.Context, p authz.Principal, f ScheduleFi
 	if err != nil {
 		return nil, "", err
 	}
-	out, next := cut(found, page.Size(), func(sc Schedule) string { return db.Next(sc.CreatedAt, sc.ID) })
+	out, next := db.Cut(found, page, func(sc Schedule) string { return db.Next(sc.CreatedAt, sc.ID) })
 	return out, next, nil
 }
 
@@ -194,12 +194,12 @@ func (s *Service) Fires(ctx context.Context, p authz.Principal, scheduleID uuid.
 	if err != nil {
 		return nil, "", err
 	}
-	found, err := collect(ctx, s.db.Pool, scanFire, `
+	found, err := db.Collect(ctx, s.db.Pool, scanFire, `
 		SELECT `+fireColumns+` FROM fire f WHERE f.schedule_id = $1 AND (NOT $2 OR f.id < $3) ORDER BY f.id DESC LIMIT $4`,
 		scheduleID, more, id, page.Size()+1)
 	if err != nil {
 		return nil, "", err
 	}
-	out, next := cut(found, page.Size(), func(f Fire) string { return db.Next(f.ID) })
+	out, next := db.Cut(found, page, func(f Fire) string { return db.Next(f.ID) })
 	return out, next, nil
 }

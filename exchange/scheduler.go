@@ -72,7 +72,7 @@ func (s *Scheduler) Tick(ctx context.Context) (int, error) {
 	defer cancel()
 	taken := 0
 	err := s.db.InTx(ctx, func(tx *db.Tx) error {
-		due, err := collect(ctx, tx, scanSchedule, `
+		due, err := db.Collect(ctx, tx, scanSchedule, `
 			SELECT `+scheduleColumns+` FROM schedule s WHERE s.state = 'enabled' AND s.next_at <= clock_timestamp()
 			ORDER BY s.next_at LIMIT $1 FOR UPDATE SKIP LOCKED`, dueBatch)
 		if err != nil {

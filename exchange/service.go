@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/authz"
@@ -50,12 +48,6 @@ func New(opt Options) *Service {
 	return s
 }
 
-// querier is the pool, a connection or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
-
 // facts are what policy asks about the resource of a task.
 type facts struct {
 	Resource  uuid.UUID
@@ -67,7 +59,7 @@ type facts struct {
 }
 
 // loadFacts reads the facts of a resource: those of the version that is collected, else of the one that is visible.
-func loadFacts(ctx context.Context, q querier, resource uuid.UUID) (facts, error) {
+func loadFacts(ctx context.Context, q db.Querier, resource uuid.UUID) (facts, error) {
 	f := facts{Resource: resource}
 	err := q.QueryRow(ctx, `
 		SELECT r.provider_dept_id, r.state, v.share_type, v.grade, r.live
@@ -128,41 +120,4 @@ func record(ctx context.Context, tx *db.Tx, actor audit.Actor, action, kind, id 
 // notFound says that something does not exist, or is not for the caller to know of.
 func notFound(what string) error {
 	return fault.New(fault.NotFound, "not_found", "there is no such %s, or it is not yours to see", what)
-}
-
-// matches compares the version a caller has seen with the one in force.
-func matches(ifMatch, inForce int64) error {
-	if ifMatch != 0 && ifMatch != inForce {
-		return fault.New(fault.Precondition, "version_mismatch", "somebody changed this in the meantime; read it again and repeat the change")
-	}
-	return nil
-}
-
-// collect reads all rows of a query with scan.
-func collect[T any](ctx context.Context, q querier, scan func(pgx.Row) (T, error), sql string, args ...any) ([]T, error) {
-	rows, err := q.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, fmt.Errorf("reading rows: %w", err)
-	}
-	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (T, error) { return scan(row) })
-	if err != nil {
-		return nil, fmt.Errorf("reading rows: %w", err)
-	}
-	return out, nil
-}
-
-// cut returns the first size entries and the cursor behind them; found holds at most one entry more than size.
-func cut[T any](found []T, size int, cursor func(T) string) ([]T, string) {
-	if len(found) <= size {
-		return found, ""
-	}
-	return found[:size], cursor(found[size-1])
-}
-
-func utc(t *time.Time) *time.Time {
-	if t == nil {
-		return nil
-	}
-	u := t.UTC()
-	return &u
 }

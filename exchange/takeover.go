@@ -20,7 +20,7 @@ const sessionsGone = 2 * time.Second
 
 // takeOver takes the runs of every incarnation that is not among the living, and returns how many.
 func (n *Node) takeOver(ctx context.Context) (int, error) {
-	dead, err := collect(ctx, n.pool, func(row pgx.Row) (id uuid.UUID, err error) { return id, row.Scan(&id) }, `
+	dead, err := db.Collect(ctx, n.pool, func(row pgx.Row) (id uuid.UUID, err error) { return id, row.Scan(&id) }, `
 		SELECT DISTINCT r.incarnation FROM run r WHERE r.state IN ('running', 'reconciling') AND r.incarnation <> $1
 		AND NOT EXISTS (SELECT 1 FROM node n WHERE n.incarnation = r.incarnation AND n.seen_at > clock_timestamp() - make_interval(secs => $2))`,
 		n.opt.Incarnation, n.opt.Silence.Seconds())
@@ -76,7 +76,7 @@ func endSessions(ctx context.Context, pool *pgxpool.Pool, incarnation uuid.UUID)
 func reclaim(ctx context.Context, d *db.DB, incarnation uuid.UUID) (int, error) {
 	taken := 0
 	err := d.InTx(ctx, func(tx *db.Tx) error {
-		runs, err := collect(ctx, tx, scanRun, `
+		runs, err := db.Collect(ctx, tx, scanRun, `
 			SELECT `+runColumns+` FROM run r WHERE r.incarnation = $1 AND r.state IN ('running', 'reconciling')
 			ORDER BY r.id FOR UPDATE SKIP LOCKED`, incarnation)
 		if err != nil {

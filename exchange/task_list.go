@@ -44,7 +44,7 @@ func (s *Service) TaskList(ctx context.Context, p authz.Principal, f TaskFilter,
 	if err != nil {
 		return nil, "", err
 	}
-	schedules, err := collect(ctx, s.db.Pool, scanSchedule, "SELECT "+scheduleColumns+" FROM schedule s WHERE s.task_id = ANY ($1) ORDER BY s.created_at, s.id", ids)
+	schedules, err := db.Collect(ctx, s.db.Pool, scanSchedule, "SELECT "+scheduleColumns+" FROM schedule s WHERE s.task_id = ANY ($1) ORDER BY s.created_at, s.id", ids)
 	if err != nil {
 		return nil, "", err
 	}
@@ -52,7 +52,7 @@ func (s *Service) TaskList(ctx context.Context, p authz.Principal, f TaskFilter,
 		at[sc.TaskID].Schedules = append(at[sc.TaskID].Schedules, sc)
 	}
 	// Of every task the run that finished last is in this table, whatever the history holds.
-	runs, err := collect(ctx, s.db.Pool, scanRun, "SELECT DISTINCT ON (r.task_id) "+runColumns+" FROM run r WHERE r.task_id = ANY ($1) ORDER BY r.task_id, r.queued_at DESC, r.id DESC", ids)
+	runs, err := db.Collect(ctx, s.db.Pool, scanRun, "SELECT DISTINCT ON (r.task_id) "+runColumns+" FROM run r WHERE r.task_id = ANY ($1) ORDER BY r.task_id, r.queued_at DESC, r.id DESC", ids)
 	if err != nil {
 		return nil, "", err
 	}
@@ -63,7 +63,7 @@ func (s *Service) TaskList(ctx context.Context, p authz.Principal, f TaskFilter,
 		resource uuid.UUID
 		rows     int64
 	}
-	open, err := collect(ctx, s.db.Pool, func(row pgx.Row) (o openRejects, err error) { return o, row.Scan(&o.resource, &o.rows) },
+	open, err := db.Collect(ctx, s.db.Pool, func(row pgx.Row) (o openRejects, err error) { return o, row.Scan(&o.resource, &o.rows) },
 		"SELECT resource_id, count(*) FROM reject WHERE state = 'open' AND resource_id = ANY ($1) GROUP BY resource_id", resources)
 	if err != nil {
 		return nil, "", err
@@ -99,7 +99,7 @@ func (s *Service) resourceNames(ctx context.Context, ids []uuid.UUID) (map[uuid.
 		id uuid.UUID
 		ResourceName
 	}
-	found, err := collect(ctx, s.db.Pool, func(row pgx.Row) (n named, err error) { return n, row.Scan(&n.id, &n.Name, &n.ProviderID) },
+	found, err := db.Collect(ctx, s.db.Pool, func(row pgx.Row) (n named, err error) { return n, row.Scan(&n.id, &n.Name, &n.ProviderID) },
 		"SELECT id, name, provider_dept_id FROM resource WHERE id = ANY ($1)", ids)
 	out := make(map[uuid.UUID]ResourceName, len(found))
 	for _, n := range found {

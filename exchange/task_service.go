@@ -102,7 +102,7 @@ func (s *Service) EditTask(ctx context.Context, p authz.Principal, id uuid.UUID,
 		if t, err = loadTask(ctx, tx, id, "FOR UPDATE"); err != nil {
 			return err
 		}
-		if err := matches(ifMatch, t.RowVersion); err != nil {
+		if err := db.Matches(ifMatch, t.RowVersion); err != nil {
 			return err
 		}
 		was := t.Mode
@@ -145,7 +145,7 @@ func (s *Service) MoveTask(ctx context.Context, p authz.Principal, id uuid.UUID,
 		if t, err = loadTask(ctx, tx, id, "FOR UPDATE"); err != nil {
 			return err
 		}
-		if err := matches(ifMatch, t.RowVersion); err != nil {
+		if err := db.Matches(ifMatch, t.RowVersion); err != nil {
 			return err
 		}
 		move, err := findTaskMove(t.State, step)
@@ -202,7 +202,7 @@ func (s *Service) Tasks(ctx context.Context, p authz.Principal, f TaskFilter, pa
 	if err != nil {
 		return nil, "", err
 	}
-	found, err := collect(ctx, s.db.Pool, scanTask, `
+	found, err := db.Collect(ctx, s.db.Pool, scanTask, `
 		SELECT `+taskColumns+` FROM task t JOIN resource res ON res.id = t.resource_id
 		WHERE ($1::uuid IS NULL OR res.provider_dept_id = $1) AND ($2::uuid IS NULL OR t.resource_id = $2)
 		  AND ($3::uuid IS NULL OR res.provider_dept_id = $3) AND ($4::text IS NULL OR t.state = $4)
@@ -212,6 +212,6 @@ func (s *Service) Tasks(ctx context.Context, p authz.Principal, f TaskFilter, pa
 	if err != nil {
 		return nil, "", err
 	}
-	out, next := cut(found, page.Size(), func(t Task) string { return db.Next(t.CreatedAt, t.ID) })
+	out, next := db.Cut(found, page, func(t Task) string { return db.Next(t.CreatedAt, t.ID) })
 	return out, next, nil
 }

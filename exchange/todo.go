@@ -102,6 +102,6 @@ func (s *Service) ListTodo(ctx context.Context, p authz.Principal, kind TodoKind
 	for i := range found {
 		found[i].FinishedAt = found[i].FinishedAt.UTC()
 	}
-	out, next := cut(found, page.Size(), func(r WaitingRun) string { return db.Next(r.FinishedAt, r.ID) })
+	out, next := db.Cut(found, page, func(r WaitingRun) string { return db.Next(r.FinishedAt, r.ID) })
 	return out, next, nil
 }

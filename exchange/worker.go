@@ -134,7 +134,7 @@ func (w *Worker) claim(ctx context.Context) (*claimed, error) {
 	var out *claimed
 	err := w.opt.DB.InTx(ctx, func(tx *db.Tx) error {
 		out = nil
-		found, err := collect(ctx, tx, scanRun, `
+		found, err := db.Collect(ctx, tx, scanRun, `
 			SELECT `+runColumns+` FROM run r WHERE r.state = 'queued' AND r.not_before <= clock_timestamp()
 			AND NOT EXISTS (SELECT 1 FROM run a WHERE a.resource_id = r.resource_id AND a.id <> r.id
 				AND (a.state IN ('running', 'reconciling') OR a.state = 'queued' AND a.attempt > 0 AND r.attempt = 0))
@@ -184,7 +184,7 @@ func (w *Worker) take(ctx context.Context, tx *db.Tx, r Run) (*claimed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the lease: %w", err)
 	}
-	c.MergedAt = utc(mergedAt)
+	c.MergedAt = db.UTC(mergedAt)
 	action := RunClaim
 	if c.MergedAt != nil {
 		action = RunResume

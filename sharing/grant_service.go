@@ -74,7 +74,7 @@ func (s *Service) moveGrant(ctx context.Context, p authz.Principal, id uuid.UUID
 		if g, err = loadGrant(ctx, tx, id, "FOR UPDATE"); err != nil {
 			return err
 		}
-		if err := matches(ifMatch, g.RowVersion); err != nil {
+		if err := db.Matches(ifMatch, g.RowVersion); err != nil {
 			return err
 		}
 		m, err := findGrantMove(g.State, step)

@@ -118,7 +118,7 @@ func (s *Service) EditDraft(ctx context.Context, p authz.Principal, id uuid.UUID
 		if r, err = loadRequest(ctx, tx, id, "FOR UPDATE"); err != nil {
 			return err
 		}
-		if err := matches(ifMatch, r.RowVersion); err != nil {
+		if err := db.Matches(ifMatch, r.RowVersion); err != nil {
 			return err
 		}
 		if !editable(r.State) {
@@ -273,7 +273,7 @@ func (s *Service) moveThen(ctx context.Context, p authz.Principal, id uuid.UUID,
 		if r, err = loadRequest(ctx, tx, id, "FOR UPDATE"); err != nil {
 			return err
 		}
-		if err := matches(ifMatch, r.RowVersion); err != nil {
+		if err := db.Matches(ifMatch, r.RowVersion); err != nil {
 			return err
 		}
 		m, err := findMove(r.State, step)

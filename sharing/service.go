@@ -10,7 +10,6 @@ import (
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/catalog/calendar"
 	"github.com/shuqiao/shuqiao/internal/db"
-	"github.com/shuqiao/shuqiao/internal/fault"
 	"github.com/shuqiao/shuqiao/internal/secret"
 )
 
@@ -65,12 +64,4 @@ func record(ctx context.Context, tx *db.Tx, p authz.Principal, action, kind stri
 		Actor: p.Actor(), Action: action, Object: audit.Object{Kind: kind, ID: id.String()}, Detail: detail,
 	})
 	return err
-}
-
-// matches compares the version a caller has seen with the one in force.
-func matches(ifMatch, inForce int64) error {
-	if ifMatch != 0 && ifMatch != inForce {
-		return fault.New(fault.Precondition, "version_mismatch", "somebody changed this in the meantime; read it again and repeat the change")
-	}
-	return nil
 }

@@ -242,13 +242,8 @@ func one(rows int64) error {
 	return nil
 }
 
-// querier is what reads need: the pool, or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
 // loadRequest reads one request; lock is "" or "FOR UPDATE". It is NotFound where there is none.
-func loadRequest(ctx context.Context, q querier, id uuid.UUID, lock string) (Request, error) {
+func loadRequest(ctx context.Context, q db.Querier, id uuid.UUID, lock string) (Request, error) {
 	all, err := loadRequests(ctx, q, "SELECT * FROM sharing_request WHERE id = $1 "+lock, id)
 	if err != nil {
 		return Request{}, err
@@ -260,7 +255,7 @@ func loadRequest(ctx context.Context, q querier, id uuid.UUID, lock string) (Req
 }
 
 // loadRequests reads whole rows of sharing_request that a query selects, with their names.
-func loadRequests(ctx context.Context, q querier, sql string, args ...any) ([]Request, error) {
+func loadRequests(ctx context.Context, q db.Querier, sql string, args ...any) ([]Request, error) {
 	rows, err := q.Query(ctx, withNames("", sql), args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading requests: %w", err)
@@ -279,7 +274,7 @@ func loadRequests(ctx context.Context, q querier, sql string, args ...any) ([]Re
 }
 
 // loadGrants reads whole rows of sharing_grant that a query selects, with their names and with who suspended them.
-func loadGrants(ctx context.Context, q querier, sql string, args ...any) ([]Grant, error) {
+func loadGrants(ctx context.Context, q db.Querier, sql string, args ...any) ([]Grant, error) {
 	rows, err := q.Query(ctx, withNames(`coalesce(CASE WHEN t.state = 'suspended' THEN (
 		SELECT side FROM grant_step WHERE grant_id = t.id AND action = 'suspend' ORDER BY at DESC, id DESC LIMIT 1) END, '') AS suspended_side, `, sql), args...)
 	if err != nil {
@@ -297,7 +292,7 @@ func loadGrants(ctx context.Context, q querier, sql string, args ...any) ([]Gran
 }
 
 // loadGrantRows reads grants with their sealed keys, for the hub's own work.
-func loadGrantRows(ctx context.Context, q querier, sql string, args ...any) ([]grantRow, error) {
+func loadGrantRows(ctx context.Context, q db.Querier, sql string, args ...any) ([]grantRow, error) {
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading grants: %w", err)
@@ -310,7 +305,7 @@ func loadGrantRows(ctx context.Context, q querier, sql string, args ...any) ([]g
 }
 
 // loadGrant reads one grant; lock is "" or "FOR UPDATE". It is NotFound where there is none.
-func loadGrant(ctx context.Context, q querier, id uuid.UUID, lock string) (Grant, error) {
+func loadGrant(ctx context.Context, q db.Querier, id uuid.UUID, lock string) (Grant, error) {
 	all, err := loadGrants(ctx, q, "SELECT * FROM sharing_grant WHERE id = $1 "+lock, id)
 	if err != nil {
 		return Grant{}, err

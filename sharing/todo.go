@@ -141,7 +141,7 @@ func (s *Service) ListTodo(ctx context.Context, p authz.Principal, kind TodoKind
 		SELECT * FROM sharing_request WHERE `+where+` AND `+narrowed("$4", "$5")+`
 			AND (NOT $6 OR (coalesce(due_at, $10), created_at, id) > ($7, $8, $9))
 		ORDER BY coalesce(due_at, $10), created_at, id LIMIT $11`,
-		append(args, optional(f.Department), containing(f.Text), more, due, made, id, undue, page.Size()+1)...)
+		append(args, optional(f.Department), db.Containing(f.Text), more, due, made, id, undue, page.Size()+1)...)
 	if err != nil {
 		return nil, "", err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -149,12 +148,6 @@ func narrowed(department, text string) string {
 			WHERE v.resource_id = sharing_request.resource_id AND v.version = sharing_request.resource_version AND v.name ILIKE ` + text + `))`
 }
 
-// containing is the pattern of LIKE for texts that contain s as it is.
-func containing(s string) string {
-	s = strings.TrimSpace(strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", ""))
-	return "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(s) + "%"
-}
-
 // ListRequests returns requests that p may see, newest first, and the cursor of the next page ("" after the last).
 func (s *Service) ListRequests(ctx context.Context, p authz.Principal, f RequestFilter, page db.Page) ([]Request, string, error) {
 	if _, err := s.enforcer.Check(ctx, p, authz.RequestRead, authz.Target{Kind: "request", Department: p.Department}); err != nil {
@@ -178,7 +171,7 @@ func (s *Service) ListRequests(ctx context.Context, p authz.Principal, f Request
 			AND ($10::uuid IS NULL OR applicant_id = $10) AND `+narrowed("$11", "$12")+`
 		ORDER BY created_at DESC, id DESC LIMIT $9`,
 		p.Department, all, string(f.State), string(f.Side), optional(f.ResourceID), optional(f.ClientID),
-		optional(before.ID), before.At, page.Size()+1, optional(f.Applicant), optional(f.Department), containing(f.Text))
+		optional(before.ID), before.At, page.Size()+1, optional(f.Applicant), optional(f.Department), db.Containing(f.Text))
 	if err != nil {
 		return nil, "", err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/internal/db"
 )
 
 // Actor is a person or a client as readers of the log may know it.
@@ -48,7 +49,7 @@ func (s *Service) FindActors(ctx context.Context, p authz.Principal, text string
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
-	list, err := many[Actor](ctx, s.db.Pool, actorRows+"WHERE name ILIKE $1 OR also ILIKE $1 ORDER BY name, id LIMIT $2", containing(text), min(limit, maxActors))
+	list, err := many[Actor](ctx, s.db.Pool, actorRows+"WHERE name ILIKE $1 OR also ILIKE $1 ORDER BY name, id LIMIT $2", db.Containing(text), min(limit, maxActors))
 	if err != nil {
 		return nil, fmt.Errorf("searching actors: %w", err)
 	}

@@ -162,11 +162,11 @@ func (s *Service) Clients(ctx context.Context, p authz.Principal, f ClientFilter
 		SELECT `+clientColumns+` FROM client
 		WHERE (name, id) > ($1, $2) AND ($3::uuid IS NULL OR department_id = $3) AND ($4::text IS NULL OR state = $4)
 			AND ($6 = '%%' OR name ILIKE $6)
-		ORDER BY name, id LIMIT $5`, name, id, department, f.State, f.Page.Size()+1, containing(f.Text))
+		ORDER BY name, id LIMIT $5`, name, id, department, f.State, f.Page.Size()+1, db.Containing(f.Text))
 	if err != nil {
 		return nil, "", fmt.Errorf("listing clients: %w", err)
 	}
-	clients, next := cut(clients, f.Page, func(c Client) string { return db.Next(c.Name, c.ID) })
+	clients, next := db.Cut(clients, f.Page, func(c Client) string { return db.Next(c.Name, c.ID) })
 	return clients, next, nil
 }
 
@@ -232,7 +232,7 @@ func (s *Service) changeClient(ctx context.Context, p authz.Principal, id uuid.U
 		if err != nil {
 			return err
 		}
-		if err := matches(ifMatch, before.RowVersion); err != nil {
+		if err := db.Matches(ifMatch, before.RowVersion); err != nil {
 			return err
 		}
 		detail, err := change(tx, before)
@@ -249,7 +249,7 @@ func (s *Service) changeClient(ctx context.Context, p authz.Principal, id uuid.U
 	return c, err
 }
 
-func findClient(ctx context.Context, q querier, id uuid.UUID, lock string) (Client, error) {
+func findClient(ctx context.Context, q db.Querier, id uuid.UUID, lock string) (Client, error) {
 	c, err := one[Client](ctx, q, "SELECT "+clientColumns+" FROM client WHERE id = $1"+lock, id)
 	switch {
 	case db.NoRows(err):

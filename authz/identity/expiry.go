@@ -77,7 +77,7 @@ func (s *Service) KeysExpiring(ctx context.Context, p authz.Principal, f KeyFilt
 	if err != nil {
 		return nil, "", fmt.Errorf("listing keys that end: %w", err)
 	}
-	keys, next := cut(keys, f.Page, func(k ExpiringKey) string { return db.Next(k.ExpiresAt, k.ID) })
+	keys, next := db.Cut(keys, f.Page, func(k ExpiringKey) string { return db.Next(k.ExpiresAt, k.ID) })
 	return keys, next, nil
 }
 

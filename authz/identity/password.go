@@ -213,7 +213,7 @@ func (s *Service) SetPassword(ctx context.Context, p authz.Principal, id uuid.UU
 }
 
 // formerPasswords returns the hashes that a person may not take again, without the present one, which is compared as text.
-func formerPasswords(ctx context.Context, q querier, user uuid.UUID) ([]string, error) {
+func formerPasswords(ctx context.Context, q db.Querier, user uuid.UUID) ([]string, error) {
 	type former struct{ Hash string }
 	list, err := many[former](ctx, q, `
 		SELECT password_hash FROM password_history WHERE user_id = $1 ORDER BY replaced_at DESC LIMIT $2`,

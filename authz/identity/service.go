@@ -141,14 +141,6 @@ func (s *Service) narrow(ctx context.Context, p authz.Principal, a authz.Action,
 	return asked, err
 }
 
-// matches compares the version a caller has seen (0: not given) with the one in force.
-func matches(ifMatch, version int64) error {
-	if ifMatch != 0 && ifMatch != version {
-		return fault.New(fault.Precondition, "version_mismatch", "this was changed since you read it; read it again")
-	}
-	return nil
-}
-
 func unknown(kind string) *fault.Fault {
 	return fault.New(fault.NotFound, string(fault.NotFound), "there is no such %s", kind)
 }

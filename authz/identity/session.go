@@ -68,7 +68,7 @@ type account struct {
 	SetAt        time.Time
 }
 
-func findAccount(ctx context.Context, q querier, where string, args ...any) (account, error) {
+func findAccount(ctx context.Context, q db.Querier, where string, args ...any) (account, error) {
 	a, err := one[account](ctx, q, `
 		SELECT id, username, display_name, password_hash, department_id, roles, state, coalesce(locked_until > clock_timestamp(), false),
 			EXISTS (SELECT FROM second_factor f WHERE f.user_id = hub_user.id AND f.confirmed_at IS NOT NULL), password_temporary,

@@ -3,7 +3,6 @@ package identity
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -23,12 +22,7 @@ const (
 	keyColumns    = "key_id, client_id, kind, created_at, expires_at, revoked_at, last_used_at"
 )
 
-// querier is what reading needs: a pool or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
-func one[T any](ctx context.Context, q querier, sql string, args ...any) (T, error) {
+func one[T any](ctx context.Context, q db.Querier, sql string, args ...any) (T, error) {
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		var zero T
@@ -37,7 +31,7 @@ func one[T any](ctx context.Context, q querier, sql string, args ...any) (T, err
 	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[T])
 }
 
-func many[T any](ctx context.Context, q querier, sql string, args ...any) ([]T, error) {
+func many[T any](ctx context.Context, q db.Querier, sql string, args ...any) ([]T, error) {
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
@@ -45,22 +39,7 @@ func many[T any](ctx context.Context, q querier, sql string, args ...any) ([]T, 
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])
 }
 
-// cut takes the page out of a list that was read one entry further, and makes the cursor of the next page.
-func cut[T any](list []T, page db.Page, cursor func(T) string) ([]T, string) {
-	if len(list) <= page.Size() {
-		return list, ""
-	}
-	list = list[:page.Size()]
-	return list, cursor(list[len(list)-1])
-}
-
-// containing makes the pattern of an ILIKE that finds text anywhere; its wildcards stand for themselves.
-func containing(text string) string {
-	text = strings.ReplaceAll(strings.ToValidUTF8(strings.TrimSpace(text), ""), "\x00", "")
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
-}
-
-func findUser(ctx context.Context, q querier, id uuid.UUID) (User, error) {
+func findUser(ctx context.Context, q db.Querier, id uuid.UUID) (User, error) {
 	u, err := one[User](ctx, q, "SELECT "+userColumns+" FROM hub_user WHERE id = $1", id)
 	switch {
 	case db.NoRows(err):

@@ -219,11 +219,11 @@ func (s *Service) Users(ctx context.Context, p authz.Principal, f UserFilter) ([
 			AND ($4::text IS NULL OR state = $4)
 			AND ($6::interval = '0' OR coalesce(last_sign_in_at, created_at) < clock_timestamp() - $6::interval)
 			AND ($7 = '%%' OR username ILIKE $7 OR display_name ILIKE $7)
-		ORDER BY username LIMIT $5`, after, department, f.Role, f.State, f.Page.Size()+1, f.DormantFor, containing(f.Text))
+		ORDER BY username LIMIT $5`, after, department, f.Role, f.State, f.Page.Size()+1, f.DormantFor, db.Containing(f.Text))
 	if err != nil {
 		return nil, "", fmt.Errorf("listing users: %w", err)
 	}
-	users, next := cut(users, f.Page, func(u User) string { return db.Next(u.Username) })
+	users, next := db.Cut(users, f.Page, func(u User) string { return db.Next(u.Username) })
 	return users, next, nil
 }
 
@@ -294,7 +294,7 @@ func (s *Service) changeUser(ctx context.Context, p authz.Principal, a authz.Act
 		if err != nil {
 			return err
 		}
-		if err := matches(ifMatch, before.RowVersion); err != nil {
+		if err := db.Matches(ifMatch, before.RowVersion); err != nil {
 			return err
 		}
 		detail, err := change(tx, before)

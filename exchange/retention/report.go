@@ -66,17 +66,9 @@ func lines(ctx context.Context, d *db.DB, days retain.Days) ([]Line, error) {
 		was := byKind[r.Kind]
 		out = append(out, Line{
 			Kind: r.Kind, What: r.What, Since: r.Since, How: r.How, Days: days.Of(r.Kind), Least: r.Least, Basis: r.Basis, Months: r.Months,
-			OldestKept: utc(was.Oldest), LastRunAt: utc(was.LastRunAt), LastRemoved: was.LastRemoved, RemovedAt: utc(was.RemovedAt),
+			OldestKept: db.UTC(was.Oldest), LastRunAt: db.UTC(was.LastRunAt), LastRemoved: was.LastRemoved, RemovedAt: db.UTC(was.RemovedAt),
 			Total: was.Total, Error: was.Error,
 		})
 	}
 	return out, nil
-}
-
-func utc(t *time.Time) *time.Time {
-	if t == nil {
-		return nil
-	}
-	out := t.UTC()
-	return &out
 }

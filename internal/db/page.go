@@ -63,3 +63,12 @@ func Next(values ...any) string {
 	}
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
+
+// Cut takes the page out of a list that was read one entry further, and makes the cursor of the next page from the last one kept.
+func Cut[T any](read []T, page Page, cursor func(T) string) ([]T, string) {
+	if len(read) <= page.Size() {
+		return read, ""
+	}
+	read = read[:page.Size()]
+	return read, cursor(read[len(read)-1])
+}
