@@ -80,7 +80,7 @@ func (c *checker) division() {
 		return
 	}
 	if book := c.facts.Codes; book.Has(TableDivision) {
-		if v, digits := book.division(code, c.facts.Today); digits > 0 {
+		if v, ok := book.Division(code, c.facts.Today); ok {
 			c.ended("division_code", v)
 		} else {
 			c.warn("division_code", "not_in_table", "the code table has no such division")

@@ -115,16 +115,14 @@ func (b *CodeBook) Valid(table, day string) []CodeValue {
 	return out
 }
 
-// division returns the value of the longest part of a division code that the book knows, and how many digits that part has.
-func (b *CodeBook) division(code, day string) (v CodeValue, digits int) {
+// Division returns the value of the longest part of a division code that the book knows.
+func (b *CodeBook) Division(code, day string) (v CodeValue, ok bool) {
 	for _, n := range []int{12, 9, 6} {
-		if len(code) >= n {
-			if v, ok := b.Find(TableDivision, code[:n], day); ok {
-				return v, n
-			}
+		if len(code) >= n && !ok {
+			v, ok = b.Find(TableDivision, code[:n], day)
 		}
 	}
-	return CodeValue{}, 0
+	return v, ok
 }
 
 // parentCode is the code of the value above, "" for a value at the top. A county that belongs to no city is under its province.

@@ -25,6 +25,9 @@ type resourcePage struct {
 	Fresh      *freshness
 	Task       string // Id of the collecting task, where the reader may see it.
 	Volume     catalog.Volume
+	Classes    []string
+	Division   string            // With its name.
+	Source     string            // The department that answers for the data, where it is not the provider.
 	Named      []catalog.Related // Entries that this one names as related.
 	Naming     []catalog.Related // Entries that name this one.
 	Access     string            // Address of who can see it, for those who may ask.
@@ -132,6 +135,22 @@ func (c *console) showResource(v *visit) error {
 func (v *visit) fillBasics(page *resourcePage) (err error) {
 	if page.Volume, err = v.Catalog.Volume(v.r.Context(), v.principal, page.Resource.ID); err != nil {
 		return err
+	}
+	book, today, err := v.Catalog.CodeChoices(v.r.Context(), v.principal)
+	if err != nil {
+		return err
+	}
+	version := page.Resource.Version
+	for _, c := range version.Classifications {
+		page.Classes = append(page.Classes, v.classWords(book, today, c))
+	}
+	if page.Division = version.DivisionCode; page.Division != "" {
+		if d, ok := book.Division(page.Division, today); ok {
+			page.Division += " " + d.Name
+		}
+	}
+	if version.SourceDeptID != uuid.Nil && version.SourceDeptID != page.Resource.ProviderDeptID {
+		page.Source = v.department(version.SourceDeptID)
 	}
 	related, err := v.Catalog.Related(v.r.Context(), v.principal, page.Resource.ID)
 	for _, r := range related {

@@ -41,8 +41,8 @@ type surveyed struct {
 // CountVolumes counts the six numbers of the survey (catalog.Volume) of the resources that were not counted for longest: rows from the
 // head of the store, bytes from what their table takes, and of both what active grants and opening to the public reach. Where all
 // grants carry a row filter, the rows that any of them lets through are counted, and the bytes in proportion. Only one node counts at
-// a time. It returns how many resources it counted.
-func CountVolumes(ctx context.Context, d *db.DB) (int, error) {
+// a time. What was counted less than fresh ago is left alone. It returns how many resources it counted.
+func CountVolumes(ctx context.Context, d *db.DB, fresh time.Duration) (int, error) {
 	conn, err := d.Pool.Acquire(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("taking a database connection: %w", err)
@@ -78,7 +78,8 @@ func CountVolumes(ctx context.Context, d *db.DB) (int, error) {
 		LEFT JOIN resource_version v ON v.resource_id = r.id AND v.version = r.published
 		LEFT JOIN resource_volume c ON c.resource_id = r.id
 		WHERE l.state = 'active' AND to_regclass(format('store.%I', l.table_name)) IS NOT NULL
-		ORDER BY c.counted_at NULLS FIRST LIMIT $1`, countedAtOnce)
+			AND (c.counted_at IS NULL OR c.counted_at <= now() - $2::interval)
+		ORDER BY c.counted_at NULLS FIRST LIMIT $1`, countedAtOnce, fresh)
 	if err != nil {
 		return 0, fmt.Errorf("reading what is to be counted: %w", err)
 	}

@@ -30,7 +30,7 @@ func TestCountVolumes(t *testing.T) {
 	}
 	count := func(wantCounted int) catalog.Volume {
 		t.Helper()
-		n, err := CountVolumes(h.ctx, h.db)
+		n, err := CountVolumes(h.ctx, h.db, 0)
 		if err != nil || n != wantCounted {
 			t.Fatalf("counted %d resources, %v, want %d", n, err, wantCounted)
 		}
@@ -60,6 +60,9 @@ func TestCountVolumes(t *testing.T) {
 		}
 	}
 	want("no grant", rows{200, 0, 0})
+	if n, err := CountVolumes(h.ctx, h.db, time.Hour); n != 0 || err != nil {
+		t.Errorf("what was counted just now was counted again: %d, %v", n, err)
+	}
 	grant("suspended", "1 day", nil)
 	grant("active", "-1 hour", nil)
 	want("none in force", rows{200, 0, 0})

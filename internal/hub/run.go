@@ -182,7 +182,8 @@ const (
 	noteKeysEvery   = time.Hour
 	refusalsEvery   = 250 * time.Millisecond // Asks the database only after a grant changed.
 	moveRunsEvery   = time.Hour
-	volumesEvery    = 5 * time.Minute // Counts what was not counted for longest.
+	volumesEvery    = time.Minute
+	volumesFresh    = 15 * time.Minute // A resource is not counted again before.
 )
 
 // chores does what has to be done now and then until ctx ends.
@@ -208,7 +209,7 @@ func (p *Program) chores(ctx context.Context) error {
 		{"returning idle quota", sweepEvery, func(ctx context.Context) error { return p.Sharing.ReturnIdleQuota(ctx, idleQuota) }},
 		{"forgetting quota blocks", forgetBlocksAll, p.Sharing.ForgetBlocks},
 		{"removing what is due", retentionEvery, p.Retention.Round},
-		{"counting volumes", volumesEvery, func(ctx context.Context) error { _, err := exchange.CountVolumes(ctx, p.DB); return err }},
+		{"counting volumes", volumesEvery, func(ctx context.Context) error { _, err := exchange.CountVolumes(ctx, p.DB, volumesFresh); return err }},
 	}
 	var wait sync.WaitGroup
 	for _, job := range jobs {
