@@ -113,6 +113,7 @@ func New(opt Options) (*API, error) {
 		{"clients", a.clientRoutes},
 		{"base databases", a.baseDatabaseRoutes},
 		{"code tables", a.codeTableRoutes},
+		{"working days", a.calendarRoutes},
 		{"resources", a.resourceRoutes},
 		{"mounts", a.mountRoutes},
 		{"sources", a.sourceRoutes},

@@ -29,6 +29,9 @@ const (
 	CodeTableRead        Action = "code_table.read"
 	CodeTableWrite       Action = "code_table.write" // Add and end values.
 
+	CalendarRead  Action = "calendar.read"
+	CalendarWrite Action = "calendar.write" // Working days: edit and import.
+
 	ResourceRead        Action = "resource.read"       // Published entries, by anyone signed in.
 	ResourceReadDraft   Action = "resource.read_draft" // Unpublished versions and their review history.
 	ResourceCompile     Action = "resource.compile"    // Create and edit drafts.
@@ -130,6 +133,8 @@ var actions = []struct {
 	{BaseDatabaseRegister, anyDepartment},
 	{CodeTableRead, anyDepartment},
 	{CodeTableWrite, anyDepartment},
+	{CalendarRead, anyDepartment},
+	{CalendarWrite, anyDepartment},
 	{ResourceRead, anyDepartment},
 	{ResourceReadDraft, ownDepartment},
 	{ResourceCompile, ownDepartment},

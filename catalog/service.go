@@ -11,6 +11,7 @@ import (
 
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/catalog/calendar"
 	"github.com/shuqiao/shuqiao/catalog/codes"
 	"github.com/shuqiao/shuqiao/connectors"
 	"github.com/shuqiao/shuqiao/internal/db"
@@ -26,6 +27,7 @@ type Options struct {
 	Connectors *connectors.Registry                         // What sources can be.
 	Connect    connectors.Options                           // Time limits of connections to sources; the zero value takes the defaults.
 	CheckHost  func(ctx context.Context, host string) error // Whether a source may name this host; nil allows every one.
+	Calendar   *calendar.Held                               // What the node holds of working days; nil makes one.
 	Coder      codes.CodeGenerator                          // nil means codes.NationalCoder.
 	Log        *slog.Logger                                 // nil means slog.Default.
 	Clock      func() time.Time                             // nil means time.Now; judges only dates stated by people.
@@ -43,6 +45,8 @@ type Service struct {
 	connectors *connectors.Registry
 	connect    connectors.Options
 	checkHost  func(ctx context.Context, host string) error
+	calendar   *calendar.Held
+	countAgain []CountAgain
 	coder      codes.CodeGenerator
 	log        *slog.Logger
 	clock      func() time.Time
@@ -66,7 +70,12 @@ func New(opt Options) (*Service, error) {
 	}
 	s := &Service{
 		db: opt.DB, enforcer: opt.Enforcer, keyring: opt.Keyring, connectors: opt.Connectors, connect: opt.Connect,
-		checkHost: opt.CheckHost, coder: opt.Coder, log: opt.Log, clock: opt.Clock, zone: zone,
+		checkHost: opt.CheckHost, calendar: opt.Calendar, coder: opt.Coder, log: opt.Log, clock: opt.Clock, zone: zone,
+	}
+	if s.calendar == nil {
+		if s.calendar, err = calendar.NewHeld(); err != nil {
+			return nil, err
+		}
 	}
 	if s.coder == nil {
 		s.coder = codes.NationalCoder{}

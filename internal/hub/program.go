@@ -227,17 +227,18 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	if !ok {
 		return fmt.Errorf("the prefix of resource codes has another form than the settings allow")
 	}
+	days, err := calendar.NewHeld()
+	if err != nil {
+		return err
+	}
 	if p.Catalog, err = catalog.New(catalog.Options{
-		DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Connectors: registry, Coder: coder, Log: p.log,
+		DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Connectors: registry, Calendar: days, Coder: coder, Log: p.log,
 		Connect: connectors.Options{Dial: SourceDial(cfg.SourceNetworks)}, CheckHost: cfg.SourceNetworks.CheckHost,
 	}); err != nil {
 		return err
 	}
-	days, err := calendar.New()
-	if err != nil {
-		return err
-	}
 	p.Sharing = sharing.New(sharing.Options{DB: p.DB, Enforcer: p.Enforcer, Catalog: p.Catalog, Keyring: keyring, Calendar: days, Node: incarnation})
+	p.Catalog.OnCalendar(p.Sharing.CountAgainTx)
 	p.Identity.OnLeave(p.Catalog.HandOverTx)
 	p.Identity.OnLeave(p.Sharing.HandOverTx)
 	p.store = store.New(p.DB)
