@@ -119,6 +119,7 @@ func New(opt Options) (*API, error) {
 		{"users", a.userRoutes},
 		{"clients", a.clientRoutes},
 		{"base databases", a.baseDatabaseRoutes},
+		{"code tables", a.codeTableRoutes},
 		{"working days", a.calendarRoutes},
 		{"data elements", a.dataElementRoutes},
 		{"resources", a.resourceRoutes},

@@ -26,6 +26,8 @@ const (
 	SystemWrite          Action = "system.write"
 	BaseDatabaseRead     Action = "base_database.read"
 	BaseDatabaseRegister Action = "base_database.register"
+	CodeTableRead        Action = "code_table.read"
+	CodeTableWrite       Action = "code_table.write" // Add and end values.
 
 	CalendarRead     Action = "calendar.read"
 	CalendarWrite    Action = "calendar.write"     // Working days: edit and import.
@@ -133,6 +135,8 @@ var actions = []struct {
 	{SystemWrite, ownDepartment},
 	{BaseDatabaseRead, anyDepartment},
 	{BaseDatabaseRegister, anyDepartment},
+	{CodeTableRead, anyDepartment},
+	{CodeTableWrite, anyDepartment},
 	{CalendarRead, anyDepartment},
 	{CalendarWrite, anyDepartment},
 	{DataElementRead, anyDepartment},

@@ -30,17 +30,21 @@ const maxIndexed = 600
 
 // Facts are what a check needs to know besides the metadata itself.
 type Facts struct {
-	Today           string             // YYYY-MM-DD in Asia/Shanghai: statements may not be dated later.
-	ProviderCode    string             // The provider's unified social credit code.
-	NameTaken       bool               // Another entry of the provider has this name.
-	HasMounts       bool               // A mount of the entry is active.
-	BaseDatabases   []string           // Codes of the base databases that exist.
-	Systems         []uuid.UUID        // The provider's registered systems.
-	Departments     map[uuid.UUID]bool // Of the departments named, those that exist.
-	Similar         []SimilarTo        // Entries of other departments that look like this one.
-	Owned           []ItemSource       // Items that another department is registered as the source of.
-	UnknownElements []int              // Indices of items that name a data element which the register does not know.
-	KeyItems        map[string]string  // Base database code to the identifier of its registered key item.
+	Today           string              // YYYY-MM-DD in Asia/Shanghai: statements may not be dated later.
+	ProviderCode    string              // The provider's unified social credit code.
+	NameTaken       bool                // Another entry of the provider has this name.
+	HasMounts       bool                // A mount of the entry is active.
+	BaseDatabases   []string            // Codes of the base databases that exist.
+	Systems         []uuid.UUID         // The provider's registered systems.
+	Departments     map[uuid.UUID]bool  // Of the departments named, those that exist.
+	Similar         []SimilarTo         // Entries of other departments that look like this one.
+	Owned           []ItemSource        // Items that another department is registered as the source of.
+	UnknownElements []int               // Indices of items that name a data element which the register does not know.
+	KeyItems        map[string]string   // Base database code to the identifier of its registered key item.
+	OwnCode         string              // The code of the entry, or "".
+	Related         map[string]bool     // Of the codes named as related, those of entries that can be read.
+	Coder           codes.CodeGenerator // Judges codes; nil means codes.NationalCoder.
+	Codes           *CodeBook           // The code tables; nil judges by the lists of the program.
 }
 
 // checker collects findings in the order of the fields.
@@ -49,6 +53,7 @@ type checker struct {
 	facts    Facts
 	blocks   []fault.Field
 	warnings []fault.Field
+	past     []EndedValue
 	needed   int // Statements that are demanded, and how many of them are there. What single items state is not counted.
 	filled   int
 }
@@ -210,16 +215,9 @@ func (c *checker) identity() {
 		c.block("provider_code", f.Code, "the department's unified social credit code is wrong: %s; have its registration corrected", f.Message)
 	}
 	c.classes()
-	for i, code := range m.RelatedCodes {
-		if f, wrong := codes.FirstError(codes.CheckResourceCode(code)); wrong {
-			c.block(fmt.Sprintf("related_codes[%d]", i), f.Code, "%s", f.Message)
-		}
-	}
-	if m.DivisionCode != "" {
-		if f, wrong := codes.FirstError(codes.CheckDivision(m.DivisionCode)); wrong {
-			c.block("division_code", f.Code, "%s", f.Message)
-		}
-	}
+	c.related()
+	c.themes()
+	c.division()
 }
 
 func (c *checker) keysNamed() bool {
@@ -250,11 +248,8 @@ func (c *checker) format() {
 	}
 	for i, format := range m.Formats {
 		name := fmt.Sprintf("formats[%d]", i)
-		if !c.required(name, format, "name the format") || category.formats == nil {
-			continue
-		}
-		if !slices.ContainsFunc(category.formats, func(known string) bool { return strings.EqualFold(known, format) }) {
-			c.block(name, "not_in_category", "this format is not one of category %s (%s)", m.FormatCategory, category.title)
+		if c.required(name, format, "name the format") {
+			c.formatKnown(name, m.FormatCategory, format)
 		}
 	}
 	for i, method := range m.ShareMethods {

@@ -50,6 +50,8 @@ func (c *checker) classes() {
 			c.block(name+".class2", "bad_form", "give two digits")
 		} else if known := closedClasses[class.Class1]; known != nil && !slices.Contains(known, class.Class2) {
 			c.block(name+".class2", "not_choice", "this class has no such category")
+		} else {
+			c.tabled(name, class)
 		}
 		switch {
 		case class.Class3 == "":

@@ -53,8 +53,24 @@ func (s *Service) facts(ctx context.Context, tx *db.Tx, r Resource, v Version) (
 	if f.Owned, f.UnknownElements, err = owned(ctx, tx, r, v); err != nil {
 		return Facts{}, err
 	}
+	if err := s.tableFacts(ctx, tx, r, v, &f); err != nil {
+		return Facts{}, err
+	}
 	f.Similar, err = similar(ctx, tx, r, v)
 	return f, err
+}
+
+// tableFacts adds the code tables, and which of the related entries can be read by whoever may read this one.
+func (s *Service) tableFacts(ctx context.Context, tx *db.Tx, r Resource, v Version, f *Facts) (err error) {
+	f.OwnCode, f.Coder, f.Related = r.Code, s.coder, map[string]bool{}
+	if f.Codes, err = s.codeBook(ctx, tx); err != nil || len(v.RelatedCodes) == 0 {
+		return err
+	}
+	readable, err := column[string](ctx, tx, "SELECT code FROM resource WHERE code = ANY($1) AND state = 'published'", v.RelatedCodes)
+	for _, code := range readable {
+		f.Related[code] = true
+	}
+	return err
 }
 
 // column reads one column.

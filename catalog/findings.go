@@ -15,6 +15,7 @@ import (
 type Findings struct {
 	Blocks    []fault.Field // What refuses a submission, in the order of the fields.
 	Warnings  []fault.Field // What reviewers should look at.
+	Ended     []EndedValue  // Values of code tables that have ended; each is a warning, too.
 	Similar   []SimilarTo   // Entries of other departments that look like this one; each is a warning, too.
 	Owned     []ItemSource  // Items that another department is registered as the source of; each that is not referenced is a warning, too.
 	Score     int           // Completeness, 0 to 100, of the version and the data behind the entry.
@@ -77,7 +78,7 @@ func (s *Service) findings(ctx context.Context, p authz.Principal, r Resource, m
 		}
 		score, points := Completeness(v.Metadata, behind)
 		out = Findings{
-			Blocks: c.blocks, Warnings: c.warnings, Similar: facts.Similar, Owned: facts.Owned, Score: score, Points: points, Needed: c.needed, Filled: c.filled,
+			Blocks: c.blocks, Warnings: c.warnings, Ended: c.past, Similar: facts.Similar, Owned: facts.Owned, Score: score, Points: points, Needed: c.needed, Filled: c.filled,
 			ShareType: deriveShareType(v.Items), Grade: deriveGrade(v.Items),
 		}
 		return nil
@@ -100,15 +101,6 @@ func FormatCategories() []FormatCategory {
 	}
 	slices.SortFunc(out, func(a, b FormatCategory) int { return int(a.Code[0]) - int(b.Code[0]) })
 	return out
-}
-
-// ClassCategories returns the second level (项) of the closed classes 1 and 3 by class; class 2 is an open list, whose usual
-// values are given.
-func ClassCategories() map[string][]string {
-	return map[string][]string{
-		"1": slices.Clone(closedClasses["1"]), "3": slices.Clone(closedClasses["3"]),
-		"2": {"01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12"},
-	}
 }
 
 // WithholdRanks returns the ranks of provisions that can forbid sharing (Order 809, Art 15).

@@ -28,7 +28,7 @@ type Options struct {
 	Connect    connectors.Options                           // Time limits of connections to sources; the zero value takes the defaults.
 	CheckHost  func(ctx context.Context, host string) error // Whether a source may name this host; nil allows every one.
 	Calendar   *calendar.Held                               // What the node holds of working days; nil makes one.
-	Coder      codes.ResourceCoder                          // nil means codes.NationalCoder.
+	Coder      codes.CodeGenerator                          // nil means codes.NationalCoder.
 	Log        *slog.Logger                                 // nil means slog.Default.
 	Clock      func() time.Time                             // nil means time.Now; judges only dates stated by people.
 	CountedFor time.Duration                                // How long a count of the directory is shown; 0 means 15 seconds.
@@ -49,7 +49,7 @@ type Service struct {
 	checkHost  func(ctx context.Context, host string) error
 	calendar   *calendar.Held
 	countAgain []CountAgain
-	coder      codes.ResourceCoder
+	coder      codes.CodeGenerator
 	log        *slog.Logger
 	clock      func() time.Time
 	zone       *time.Location
@@ -62,6 +62,8 @@ type Service struct {
 	counted count // See Overview.
 	usedMu  sync.Mutex
 	used    ranking // Likewise.
+
+	codes codeCache // See codeBook.
 }
 
 // New returns a directory over the database of opt.

@@ -10,18 +10,36 @@ import (
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
 
-// templateFiles are the resource templates of domain rules 6.1 to 6.6, one file each. They are data: identifiers, types,
+// templateFiles are the resource templates of domain rules 6.1 to 6.12, one file each. They are data: identifiers, types,
 // lengths, keys, code lists, validators, share types, grades and masks are those of the tables.
 //
 //go:embed templates/*.json
 var templateFiles embed.FS
 
-// Template is a resource as a base database usually holds it, from which a department compiles its own.
+// TemplateGroup is the kind of business that a template belongs to, "" for those of base databases.
+type TemplateGroup string
+
+// The groups of templates outside the base databases (domain rules 6.7 to 6.12).
+const (
+	ServiceTemplates    TemplateGroup = "service"    // 权力事项和办件
+	HotlineTemplates    TemplateGroup = "hotline"    // 12345 热线
+	TradeTemplates      TemplateGroup = "trade"      // 公共资源交易
+	InvestmentTemplates TemplateGroup = "investment" // 投资项目
+	PaymentTemplates    TemplateGroup = "payment"    // 统一支付
+)
+
+// TemplateGroups returns the groups outside the base databases in the order in which people are offered them.
+func TemplateGroups() []TemplateGroup {
+	return []TemplateGroup{ServiceTemplates, HotlineTemplates, TradeTemplates, InvestmentTemplates, PaymentTemplates}
+}
+
+// Template is a resource as a base database or a business system usually holds it, from which a department compiles its own.
 type Template struct {
 	Name            string           `json:"name"` // Stable name, snake_case, such as "base_population".
 	Title           string           `json:"title"`
 	TitleEN         string           `json:"title_en"`
-	BaseDatabase    string           `json:"base_database"` // Code of the base database it belongs to.
+	Group           TemplateGroup    `json:"group"`
+	BaseDatabase    string           `json:"base_database"` // Code of the base database it belongs to; "" with a group.
 	Provider        string           `json:"provider"`      // Which departments usually provide it, in Chinese.
 	ResourceName    string           `json:"resource_name"`
 	Summary         string           `json:"summary"`

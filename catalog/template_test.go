@@ -1,6 +1,8 @@
 package catalog_test
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -11,7 +13,8 @@ import (
 	"github.com/shuqiao/shuqiao/catalog"
 )
 
-// The templates of the six base databases exist, with the two additions, and have the items and keys of their tables.
+// The templates of the six base databases and of the systems that every government runs exist, with the items and keys of their
+// tables; each belongs to a base database or to a group.
 func TestTemplates(t *testing.T) {
 	t.Parallel()
 	all, err := catalog.Templates()
@@ -19,7 +22,6 @@ func TestTemplates(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[string]string{}
-	counts := map[string]int{}
 	for _, template := range all {
 		var keys []string
 		for _, item := range template.Items {
@@ -27,23 +29,51 @@ func TestTemplates(t *testing.T) {
 				keys = append(keys, item.Identifier)
 			}
 		}
-		got[template.Name] = template.BaseDatabase + ":" + strings.Join(keys, ",")
-		counts[template.Name] = len(template.Items)
+		if (template.BaseDatabase == "") != slices.Contains(catalog.TemplateGroups(), template.Group) {
+			t.Errorf("%s belongs to base database %q and group %q", template.Name, template.BaseDatabase, template.Group)
+		}
+		got[template.Name] = fmt.Sprintf("%s:%s %d", template.BaseDatabase+string(template.Group), strings.Join(keys, ","), len(template.Items))
 	}
 	want := map[string]string{
-		"base_population": "population:citizen_id", "base_legal_person": "legal_person:uscc", "base_geospatial": "geospatial:address_code",
-		"geo_feature": "geospatial:feature_code", "base_credit": "credit:decision_no,agency_uscc", "admin_licence": "credit:doc_no,agency_uscc",
-		"base_certificate": "certificate:cert_id", "base_macro_economy": "macro_economy:indicator_code,period,division_code,version",
+		"abnormal_operation":    "credit:uscc,list_date 8",
+		"admin_licence":         "credit:doc_no,agency_uscc 17",
+		"annual_report":         "legal_person:uscc,report_year 20",
+		"base_certificate":      "certificate:cert_id 20",
+		"base_credit":           "credit:decision_no,agency_uscc 21",
+		"base_geospatial":       "geospatial:address_code 15",
+		"base_legal_person":     "legal_person:uscc 25",
+		"base_macro_economy":    "macro_economy:indicator_code,period,division_code,version 14",
+		"base_population":       "population:citizen_id 26",
+		"bidder":                "trade:section_code,bidder_code 10",
+		"candidate":             "trade:section_code,code 9",
+		"contract_performance":  "trade:contract_no 15",
+		"dishonest_executed":    "credit:case_no,party_id_no 11",
+		"entity_code_map":       "credit:uscc 5",
+		"geo_feature":           "geospatial:feature_code 10",
+		"gov_org":               "legal_person:org_no 8",
+		"hotline_order":         "hotline:order_no 24",
+		"invest_project":        "investment:project_code 20",
+		"public_institution":    "legal_person:uscc 8",
+		"serious_violation":     "credit:uscc,list_date 8",
+		"service_case":          "service:case_no 21",
+		"service_case_material": "service:case_no,material_name 5",
+		"service_case_process":  "service:case_no,step_no 8",
+		"service_case_result":   "service:case_no 8",
+		"service_case_special":  "service:case_no,special_type,start_time 5",
+		"service_directory":     "service:base_code 10",
+		"service_enforcement":   "service:impl_code 4",
+		"service_item":          "service:impl_code 25",
+		"service_material":      "service:impl_code,material_code 9",
+		"social_org":            "legal_person:uscc 9",
+		"tax_credit":            "credit:uscc,year 6",
+		"tender_project":        "trade:tender_project_code 14",
+		"trade_project":         "trade:project_no 16",
+		"trade_section":         "trade:section_code 11",
+		"unified_payment":       "payment:pay_code 23",
+		"win_result":            "trade:unified_trade_code,section_code 14",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("templates (-want +got):\n%s", diff)
-	}
-	wantCounts := map[string]int{
-		"base_population": 26, "base_legal_person": 25, "base_geospatial": 15, "geo_feature": 10, "base_credit": 21, "admin_licence": 17,
-		"base_certificate": 20, "base_macro_economy": 14,
-	}
-	if diff := cmp.Diff(wantCounts, counts); diff != "" {
-		t.Errorf("items (-want +got):\n%s", diff)
 	}
 }
 
@@ -85,6 +115,13 @@ func TestTemplateItems(t *testing.T) {
 		"admin_licence":      {"content": "M0 unconditional L1 text_scan "},
 		"base_certificate":   {"cert_id": "C128 conditional L2  cert_id", "layout_file": "G0 conditional L4 suppress ", "cert_no": "C100 conditional L3 mid "},
 		"base_macro_economy": {"value": "B0 unconditional L1  ", "yoy": "N10 unconditional L1  "},
+		"service_item":       {"impl_org_code": "C18 unconditional L1  uscc"},
+		"service_case":       {"applicant_id_no": "C18 conditional L3 id_card id_number_by_type:applicant_id_type", "summary": "M0 conditional L3 text_scan "},
+		"hotline_order":      {"content": "M0 conditional L3 text_scan ", "contact_phone": "C20 conditional L3 phone "},
+		"win_result":         {"win_amount": "Y20 unconditional L1  "},
+		"bidder":             {"bid_price": "Y20 conditional L3 none "},
+		"invest_project":     {"project_code": "C24 unconditional L1  project_code"},
+		"unified_payment":    {"payer_id_no": "C18 conditional L3 id_card ", "amount": "Y18 conditional L2  "},
 	} {
 		template, err := catalog.FindTemplate(name)
 		if err != nil {

@@ -164,16 +164,23 @@ func (v *visit) compileSheet(q catalog.Query) error {
 
 // templatesPage offers what a new entry can be made from.
 type templatesPage struct {
-	Cards  []templateCard
-	Name   string // As it was typed.
-	Chosen string // The template that was tried last.
+	Groups []templateGroup // Those of the base databases, then those of other business.
+	Name   string          // As it was typed.
+	Chosen string          // The template that was tried last.
+}
+
+// templateGroup is the templates of one base database or of one kind of business.
+type templateGroup struct {
+	Name  string // What people call it.
+	Key   string // Stable, for addresses within the page.
+	Cards []templateCard
 }
 
 type templateCard struct {
-	Base, Name, Title, Summary, Provider, Notes string
-	ResourceName                                string
-	Items, Keys                                 int
-	ShareType                                   catalog.ShareType
+	Name, Title, Summary, Provider, Notes string
+	ResourceName                          string
+	Items, Keys                           int
+	ShareType                             catalog.ShareType
 }
 
 func (c *console) showTemplates(v *visit) error { return v.drawTemplates(nil) }
@@ -192,26 +199,38 @@ func (v *visit) drawTemplates(problem error) error {
 		return err
 	}
 	for _, b := range bases {
-		for _, t := range all {
-			if t.BaseDatabase != b.Code {
-				continue
-			}
-			card := templateCard{
-				Base: v.pick(b.Name, b.NameEN), Name: t.Name, Title: v.pick(t.Title, t.TitleEN), Summary: t.Summary, Provider: t.Provider, Notes: t.Notes,
-				ResourceName: t.ResourceName, Items: len(t.Items), ShareType: t.Metadata().DeclaredShare,
-			}
-			for _, i := range t.Items {
-				if i.Key {
-					card.Keys++
-				}
-			}
-			page.Cards = append(page.Cards, card)
-		}
+		page.add(v, v.pick(b.Name, b.NameEN), b.Code, all, func(t catalog.Template) bool { return t.BaseDatabase == b.Code })
+	}
+	for _, g := range catalog.TemplateGroups() {
+		page.add(v, v.word("template_group", g), string(g), all, func(t catalog.Template) bool { return t.BaseDatabase == "" && t.Group == g })
 	}
 	if problem != nil {
 		return v.again("compile_new", "compile.new", page, problem)
 	}
 	return v.show("compile_new", "compile.new", page)
+}
+
+// add adds a group with those templates that belong to it, unless there are none.
+func (p *templatesPage) add(v *visit, name, key string, all []catalog.Template, belongs func(catalog.Template) bool) {
+	group := templateGroup{Name: name, Key: key}
+	for _, t := range all {
+		if !belongs(t) {
+			continue
+		}
+		card := templateCard{
+			Name: t.Name, Title: v.pick(t.Title, t.TitleEN), Summary: t.Summary, Provider: t.Provider, Notes: t.Notes,
+			ResourceName: t.ResourceName, Items: len(t.Items), ShareType: t.Metadata().DeclaredShare,
+		}
+		for _, i := range t.Items {
+			if i.Key {
+				card.Keys++
+			}
+		}
+		group.Cards = append(group.Cards, card)
+	}
+	if len(group.Cards) > 0 {
+		p.Groups = append(p.Groups, group)
+	}
 }
 
 // createEntry makes a draft from a template, or an empty one, and opens it.

@@ -88,6 +88,20 @@ func (v *visit) fieldLabel(name string, items []catalog.Item) string {
 	}
 }
 
+// endedSentence says since when a value is not valid any more, and what has taken its place.
+func (v *visit) endedSentence(ended []catalog.EndedValue, f fault.Field, otherwise string) string {
+	for _, e := range ended {
+		switch {
+		case e.Field != f.Name:
+		case e.Successor != "":
+			return v.say("compile.value_replaced", "name", v.pick(e.Name, e.NameEN), "code", e.Code, "day", e.ValidTo, "successor", e.Successor)
+		default:
+			return v.say("compile.value_ended", "name", v.pick(e.Name, e.NameEN), "code", e.Code, "day", e.ValidTo)
+		}
+	}
+	return otherwise
+}
+
 // entryFindings says findings in words. What is only missing is not shown at its field before somebody tried to submit: a new
 // form would be red all over.
 func (v *visit) entryFindings(f catalog.Findings, m catalog.Metadata, tried bool) entryFindings {
@@ -100,6 +114,9 @@ func (v *visit) entryFindings(f catalog.Findings, m catalog.Metadata, tried bool
 	at := map[string]string{}
 	say := func(field fault.Field) finding {
 		one := finding{Where: v.fieldLabel(field.Name, m.Items), Sentence: v.finding(field), Href: "#f-" + indices.ReplaceAllString(field.Name, "")}
+		if field.Code == "value_ended" {
+			one.Sentence = v.endedSentence(f.Ended, field, one.Sentence)
+		}
 		if cell := itemPath.FindStringSubmatch(field.Name); cell != nil {
 			one.Href, one.Cell = "#items", cell[1]+"."+cell[2]
 		}

@@ -412,6 +412,8 @@ type entryWords struct {
 	bases   map[string]string
 	systems map[uuid.UUID]string
 	columns map[string]map[string]string // Words of the lists of the grid, by field and code.
+	book    *catalog.CodeBook
+	today   string
 }
 
 func (v *visit) entryWords(r catalog.Resource) (*entryWords, error) {
@@ -422,6 +424,9 @@ func (v *visit) entryWords(r catalog.Resource) (*entryWords, error) {
 	}
 	for _, s := range systems {
 		w.systems[s.ID] = s.Name
+	}
+	if w.book, w.today, err = v.Catalog.CodeChoices(v.r.Context(), v.principal); err != nil {
+		return nil, err
 	}
 	for _, c := range v.itemColumns(nil) {
 		w.columns[c.Field] = map[string]string{}
@@ -484,16 +489,28 @@ func (w *entryWords) value(field string, value any) string {
 }
 
 func (w *entryWords) class(c catalog.Classification) string {
-	v := w.v
-	second := c.Class2
-	if word := v.word("class2", c.Class1+"."+c.Class2); word != c.Class1+"."+c.Class2 {
-		second += " " + word
-	}
-	out := strings.Trim(v.word("class1", c.Class1)+" / "+second+" / "+c.Class3+" / "+c.Class4, " /")
+	out := w.v.classWords(w.book, w.today, c)
 	if c.Primary {
-		out += v.say("compile.primary_mark")
+		out += w.v.say("compile.primary_mark")
 	}
 	return out
+}
+
+// classWords says a classification: each level by its code and what the code table calls it, the first by the name alone.
+func (v *visit) classWords(book *catalog.CodeBook, today string, c catalog.Classification) string {
+	words := []string{v.word("class1", c.Class1)}
+	code := c.Class1
+	for _, part := range []string{c.Class2, c.Class3, c.Class4} {
+		if part == "" {
+			break
+		}
+		code += part
+		if value, ok := book.Find(catalog.TableClassification, code, today); ok {
+			part += " " + v.pick(value.Name, value.NameEN)
+		}
+		words = append(words, part)
+	}
+	return strings.Join(words, " / ")
 }
 
 // item says how an item differs.

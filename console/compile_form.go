@@ -45,7 +45,8 @@ type draftForm struct {
 	OtherFormats                               string
 	Classes                                    []classLine
 	Class1                                     []option
-	ClassHelp                                  []classHelp
+	Class2Help, Class3Help, Class4Help         []option // What the code table has, with the class that each belongs to.
+	ThemeHelp                                  []string
 	Themes, Tags, Related, ItemsJSON, GridJSON string
 	Items                                      []catalog.Item
 }
@@ -63,12 +64,6 @@ type classLine struct {
 	Index int
 	catalog.Classification
 	Choices []option
-}
-
-// classHelp says what the second level of a class can be.
-type classHelp struct {
-	Class1 string
-	Values []option
 }
 
 // draftConflict says that somebody else saved while this form was open.
@@ -168,8 +163,15 @@ func (v *visit) fillForm(page *draftForm) error {
 	page.Cycles = chosen(choices(v, "update_cycle", catalog.UpdateCycles()), string(m.UpdateCycle))
 	page.Levels = chosen(choices(v, "entry_level", catalog.Levels()), m.Level)
 	page.Ranks = chosen(choices(v, "withhold_rank", catalog.WithholdRanks()), page.Basis.Rank)
-	page.fillFormats(v)
-	page.fillClasses(v)
+	book, today, err := v.Catalog.CodeChoices(v.r.Context(), v.principal)
+	if err != nil {
+		return err
+	}
+	page.fillFormats(v, book, today)
+	page.fillClasses(v, book, today)
+	for _, theme := range book.Valid(catalog.TableTheme, today) {
+		page.ThemeHelp = append(page.ThemeHelp, theme.Name)
+	}
 
 	bases, err := v.Catalog.BaseDatabases(v.r.Context(), v.principal)
 	if err != nil {
@@ -205,11 +207,11 @@ func (v *visit) fillForm(page *draftForm) error {
 }
 
 // fillFormats offers the formats of each category; what is stated besides is kept as text.
-func (f *draftForm) fillFormats(v *visit) {
+func (f *draftForm) fillFormats(v *visit, book *catalog.CodeBook, today string) {
 	var known []string
 	for _, c := range catalog.FormatCategories() {
 		one := formatChoice{option: option{Value: c.Code, Text: v.word("format_category", c.Code), Selected: c.Code == f.M.FormatCategory}}
-		for _, format := range c.Formats {
+		for _, format := range book.Formats(c.Code, today) {
 			at := slices.IndexFunc(f.M.Formats, func(stated string) bool { return one.Selected && strings.EqualFold(stated, format) })
 			one.Formats = append(one.Formats, option{Value: format, Text: format, Selected: at >= 0})
 			if at >= 0 {
@@ -228,15 +230,18 @@ func (f *draftForm) fillFormats(v *visit) {
 }
 
 // fillClasses offers one line more than there are classifications.
-func (f *draftForm) fillClasses(v *visit) {
+func (f *draftForm) fillClasses(v *visit, book *catalog.CodeBook, today string) {
 	f.Class1 = choices(v, "class1", []string{"1", "2", "3"})
-	categories := catalog.ClassCategories()
-	for _, class := range f.Class1 {
-		help := classHelp{Class1: class.Value}
-		for _, code := range categories[class.Value] {
-			help.Values = append(help.Values, option{Value: code, Text: v.word("class2", class.Value+"."+code)})
+	for _, c := range book.Valid(catalog.TableClassification, today) {
+		one := option{Value: strings.TrimPrefix(c.Code, c.Parent), Text: c.Parent + " \u00b7 " + v.pick(c.Name, c.NameEN)}
+		switch n := len(c.Code); {
+		case n > 6:
+			f.Class4Help = append(f.Class4Help, one)
+		case n > 3:
+			f.Class3Help = append(f.Class3Help, one)
+		case n > 1:
+			f.Class2Help = append(f.Class2Help, one)
 		}
-		f.ClassHelp = append(f.ClassHelp, help)
 	}
 	lines := append(slices.Clone(f.M.Classifications), catalog.Classification{Primary: len(f.M.Classifications) == 0})
 	for i, c := range lines {

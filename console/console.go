@@ -117,6 +117,7 @@ func (c *console) routes() {
 	c.compileRoutes(m)
 	c.importRoutes(m)
 	c.registerRoutes(m)
+	c.codeTableRoutes(m)
 	c.coverageRoutes(m)
 	c.calendarRoutes(m)
 	c.elementRoutes(m)

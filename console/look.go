@@ -134,6 +134,7 @@ var tones = map[string]string{
 	"grade.L1": "secondary", "grade.L2": "azure", "grade.L3": "orange", "grade.L4": "red",
 	"resource_state.published": "green", "resource_state.dept_review": "yellow", "resource_state.platform_review": "yellow",
 	"resource_state.returned": "orange", "resource_state.offline": "orange",
+	"code_change.added": "green", "code_change.ended": "orange",
 	"request_state.dept_review": "yellow", "request_state.pending_acceptance": "yellow", "request_state.in_review": "yellow",
 	"request_state.supplement_required": "orange", "request_state.approved": "green", "request_state.refused": "red",
 	"grant_state.active": "green", "grant_state.suspended": "orange", "grant_state.pending_delivery": "blue",

@@ -37,6 +37,7 @@ func menu() []menuEntry {
 		{group: "catalogue", name: "imports", path: "/imports", icon: "file-spreadsheet", actions: []authz.Action{authz.ResourceCompile, authz.ResourceApprove, authz.ResourcePublish}},
 		{group: "catalogue", name: "base_databases", path: "/base-databases", icon: "layout-grid", actions: []authz.Action{authz.BaseDatabaseRead}},
 		{group: "catalogue", name: "systems", path: "/systems", icon: "server", actions: []authz.Action{authz.SystemWrite, authz.ResourcePublish}},
+		{group: "catalogue", name: "code_tables", path: "/code-tables", icon: "list-details", actions: []authz.Action{authz.CodeTableRead}},
 		{group: "catalogue", name: "calendar", path: "/calendar", icon: "clock", actions: []authz.Action{authz.CalendarRead}},
 		{group: "catalogue", name: "data_elements", path: "/data-elements", icon: "category", actions: []authz.Action{authz.DataElementRead}, under: []string{"/element-sources", "/duties"}, count: (*visit).openClaims},
 		{group: "catalogue", name: "sleeping", path: "/sleeping", icon: "clock", actions: []authz.Action{authz.ResourceReadDraft}},

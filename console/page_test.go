@@ -47,6 +47,7 @@ func TestConsole(t *testing.T) {
 	t.Run("offline, revoked, consent", func(t *testing.T) { testEntryEnds(t, h) })
 	t.Run("files of entries, both ways", func(t *testing.T) { testImports(t, h) })
 	t.Run("base databases and systems", func(t *testing.T) { testRegisters(t, h) })
+	t.Run("code tables", func(t *testing.T) { testCodeTables(t, h) })
 	t.Run("nil returns and coverage", func(t *testing.T) { testCoverage(t, h) })
 	t.Run("the year of working days", func(t *testing.T) { testCalendar(t, h) })
 	t.Run("what is shown works, for each person", func(t *testing.T) { testLinks(t, h) })

@@ -27,7 +27,13 @@ type resourcePage struct {
 	Unmet      []catalog.Point      // Of it: the rules of completeness that are not met whole.
 	Sources    []catalog.ItemSource // Items that another department is the source of; on the first tab.
 	Task       string               // Id of the collecting task, where the reader may see it.
-	Access     string               // Address of who can see it, for those who may ask.
+	Volume     catalog.Volume
+	Classes    []string
+	Division   string            // With its name.
+	Source     string            // The department that answers for the data, where it is not the provider.
+	Named      []catalog.Related // Entries that this one names as related.
+	Naming     []catalog.Related // Entries that name this one.
+	Access     string            // Address of who can see it, for those who may ask.
 	Tab        string
 	Tabs       []tab
 
@@ -123,6 +129,9 @@ func (c *console) showResource(v *visit) error {
 		if err := v.fillTruth(&page); err != nil {
 			return err
 		}
+		if err := v.fillBasics(&page); err != nil {
+			return err
+		}
 	}
 	if chosen.fill != nil {
 		if err := chosen.fill(v, &page); err != nil {
@@ -150,6 +159,41 @@ func (p resourcePage) Percent() string {
 	}
 	return strconv.FormatFloat(*p.Truth.Quality*100, 'f', -1, 64) + " %"
 }
+
+// fillBasics adds what is known about an entry besides what it states: how much there is, and which entries it has to do with.
+func (v *visit) fillBasics(page *resourcePage) (err error) {
+	if page.Volume, err = v.Catalog.Volume(v.r.Context(), v.principal, page.Resource.ID); err != nil {
+		return err
+	}
+	book, today, err := v.Catalog.CodeChoices(v.r.Context(), v.principal)
+	if err != nil {
+		return err
+	}
+	version := page.Resource.Version
+	for _, c := range version.Classifications {
+		page.Classes = append(page.Classes, v.classWords(book, today, c))
+	}
+	if page.Division = version.DivisionCode; page.Division != "" {
+		if d, ok := book.Division(page.Division, today); ok {
+			page.Division += " " + d.Name
+		}
+	}
+	if version.SourceDeptID != uuid.Nil && version.SourceDeptID != page.Resource.ProviderDeptID {
+		page.Source = v.department(version.SourceDeptID)
+	}
+	related, err := v.Catalog.Related(v.r.Context(), v.principal, page.Resource.ID)
+	for _, r := range related {
+		if r.Named {
+			page.Named = append(page.Named, r)
+		} else {
+			page.Naming = append(page.Naming, r)
+		}
+	}
+	return err
+}
+
+// Size writes a volume with as many digits as it needs.
+func (resourcePage) Size(gb float64) string { return strconv.FormatFloat(gb, 'g', 3, 64) }
 
 // Address is this page with one of its tabs.
 func (p resourcePage) Address(tab string) string {

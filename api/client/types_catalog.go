@@ -338,7 +338,8 @@ type Template struct {
 	Name            string           `json:"name"` // Stable name, snake_case, such as "base_population".
 	Title           string           `json:"title"`
 	TitleEN         string           `json:"title_en"`
-	BaseDatabase    string           `json:"base_database"` // Code of the base database it belongs to.
+	Group           string           `json:"group"`         // service, hotline, trade, investment or payment; "" with a base database.
+	BaseDatabase    string           `json:"base_database"` // Code of the base database it belongs to; "" with a group.
 	Provider        string           `json:"provider"`      // Which departments usually provide it, in Chinese.
 	ResourceName    string           `json:"resource_name"`
 	Summary         string           `json:"summary"`

@@ -309,7 +309,7 @@ func TestConvertOldCitizenID(t *testing.T) {
 // Generated resource codes pass their own check, count upwards, and bad parts are named.
 func TestNationalCoder(t *testing.T) {
 	t.Parallel()
-	var coder ResourceCoder = NationalCoder{}
+	var coder CodeGenerator = NationalCoder{}
 	for serial, want := range map[int64]string{1: "101001001/000001", 1234567: "101001001/1234567"} {
 		got, err := coder.ResourceCode("101001001", serial)
 		if err != nil || got != want || CheckResourceCode(got) != nil {
@@ -322,6 +322,32 @@ func TestNationalCoder(t *testing.T) {
 	if _, err := coder.ResourceCode("4", 0); err == nil || !strings.Contains(err.Error(), "serial out_of_range") ||
 		!strings.Contains(err.Error(), "classification bad_form") {
 		t.Errorf("got %v, want both parts named", err)
+	}
+}
+
+// The provincial generator puts its prefix before the national code, takes codes of both forms for good and no others, and cannot be
+// made with a prefix that could be the beginning of a national code.
+func TestProvincialCoder(t *testing.T) {
+	t.Parallel()
+	coder, ok := NewCodeGenerator("ZJ")
+	got, err := coder.ResourceCode("101001001", 7)
+	if !ok || err != nil || got != "ZJ101001001/000007" || ResourceCodeFromPath(ResourceCodePath(got)) != got {
+		t.Fatalf("got %q, %v, %v", got, ok, err)
+	}
+	for code, want := range map[string]bool{
+		"ZJ101001001/000007": true, "101001001/000007": true, "JS101001001/000007": false, "ZJZJ101001/1": false, "ZJ401001/1": false, "ZJ": false, "": false,
+	} {
+		if pass := coder.Check(code) == nil; pass != want {
+			t.Errorf("%q passes: %v, want %v", code, pass, want)
+		}
+	}
+	if _, err := coder.ResourceCode("4", 0); err == nil {
+		t.Error("made a code of a classification that does not exist")
+	}
+	for prefix, want := range map[string]bool{"": true, "Z": true, "Zj3306000000": true, "Zj33060000001": false, "330000": false, "Z-J": false, "Z/": false, "浙": false} {
+		if _, ok := NewCodeGenerator(prefix); ok != want {
+			t.Errorf("prefix %q: got %v, want %v", prefix, ok, want)
+		}
 	}
 }
 

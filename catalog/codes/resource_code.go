@@ -32,16 +32,20 @@ func ResourceCodePath(code string) string { return strings.Replace(code, "/", "-
 // ResourceCodeFromPath is the inverse of ResourceCodePath.
 func ResourceCodeFromPath(path string) string { return strings.Replace(path, "-", "/", 1) }
 
-// ResourceCoder makes resource codes. Provincial schemes with prefixes are other implementations of it.
-type ResourceCoder interface {
-	// ResourceCode returns the code of the serial-th resource (from 1) of a classification.
+// CodeGenerator makes resource codes and knows those it can have made. Provincial schemes with prefixes are other implementations of
+// it. The serial numbers come from the directory: they rise by one for each class and are never used twice.
+type CodeGenerator interface {
+	// ResourceCode returns the code of the serial-th resource (from 1) of a classification, or an Invalid fault that names the
+	// wrong part.
 	ResourceCode(classification string, serial int64) (string, error)
+	// Check judges a resource code as it is written in an entry: those of the generator's own form pass, and national ones.
+	Check(code string) []Finding
 }
 
 // NationalCoder makes codes of the national form, with serial numbers padded to six digits: 101001001/000001.
 type NationalCoder struct{}
 
-// ResourceCode returns classification/serial, or an Invalid fault that names the wrong part.
+// ResourceCode returns classification/serial.
 func (NationalCoder) ResourceCode(classification string, serial int64) (string, error) {
 	var fields []fault.Field
 	if !resourceClass.MatchString(classification) {
@@ -57,4 +61,37 @@ func (NationalCoder) ResourceCode(classification string, serial int64) (string, 
 		return "", err
 	}
 	return fmt.Sprintf("%s/%0*d", classification, resourceSerialDigits, serial), nil
+}
+
+// Check is CheckResourceCode.
+func (NationalCoder) Check(code string) []Finding { return CheckResourceCode(code) }
+
+// codePrefix is the form of the prefix of a provincial scheme. It begins with a letter, so that no code with it can be a national one.
+var codePrefix = regexp.MustCompile(`^[A-Za-z][0-9A-Za-z]{0,11}$`)
+
+// ProvincialCoder makes national codes behind the prefix of a province or city: ZJ101001001/000001 with the prefix ZJ. National codes
+// pass its check, too: entries keep the code they were published with, whatever the hub makes later.
+type ProvincialCoder struct{ prefix string }
+
+// NewCodeGenerator returns the provincial generator of a prefix, a letter and up to eleven letters and digits, or the national one
+// for "". ok is false when the prefix does not have that form.
+func NewCodeGenerator(prefix string) (g CodeGenerator, ok bool) {
+	if prefix == "" {
+		return NationalCoder{}, true
+	}
+	return ProvincialCoder{prefix: prefix}, codePrefix.MatchString(prefix)
+}
+
+// ResourceCode returns the prefix and the national code.
+func (c ProvincialCoder) ResourceCode(classification string, serial int64) (string, error) {
+	national, err := NationalCoder{}.ResourceCode(classification, serial)
+	if err != nil {
+		return "", err
+	}
+	return c.prefix + national, nil
+}
+
+// Check judges what follows the prefix as a national code; other prefixes are none of this hub's codes.
+func (c ProvincialCoder) Check(code string) []Finding {
+	return CheckResourceCode(strings.TrimPrefix(code, c.prefix))
 }

@@ -108,6 +108,7 @@ var listTypes = map[string]any{
 	"resource access": client.Access{}, "client access": client.Access{},
 	"user list": client.User{}, "user handed-over": client.Handed{}, "user deputy list": client.Deputy{}, "me deputy list": client.Deputy{},
 	"me session list": client.OpenSession{}, "me colleagues": client.User{}, "client key expiring": client.ExpiringKey{}, "policy rules": client.Rule{}, "audit events": client.Event{}, "audit usage": client.Usage{},
+	"code-table list": client.CodeTable{}, "code-table values": client.CodeValue{}, "code-table history": client.CodeChange{}, "resource related": client.Related{},
 	"audit retention": client.RetentionLine{},
 	"system report":   client.DepartmentCoverage{}, "system nil-returns": client.NilReturn{}, "calendar list": client.CalendarYear{},
 }

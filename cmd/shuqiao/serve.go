@@ -21,6 +21,7 @@ type serveCommand struct {
 	ExportKeep   string `name:"export-keep" help:"How long an exported file can be fetched." placeholder:"DURATION"`
 	ExportSpace  string `name:"export-space" help:"How much the files of all exports may take, in bytes, KiB, MiB or GiB." placeholder:"SIZE"`
 	BodyLimit    string `name:"body-limit" help:"Largest request body, in bytes, KiB or MiB." placeholder:"SIZE"`
+	CodePrefix   string `name:"resource-code-prefix" help:"What a province or city puts before national resource codes." placeholder:"PREFIX"`
 	TimeZone     string `name:"time-zone" help:"IANA time zone of schedules, working days and shown times." placeholder:"ZONE"`
 
 	TLSCert        string `name:"tls-cert" help:"Certificate in PEM form; with --tls-key the hub serves HTTPS." placeholder:"FILE"`
@@ -41,7 +42,7 @@ func (c *serveCommand) given() map[string]string {
 	for key, value := range given(map[string]string{
 		"listen": c.Listen, "role": c.Role, "workers": c.Workers, "node-takeover": c.NodeTakeover,
 		"exports-dir": c.ExportsDir, "export-keep": c.ExportKeep, "export-space": c.ExportSpace,
-		"body-limit": c.BodyLimit, "time-zone": c.TimeZone,
+		"body-limit": c.BodyLimit, "time-zone": c.TimeZone, "resource-code-prefix": c.CodePrefix,
 		"tls-cert": c.TLSCert, "tls-key": c.TLSKey, "tls-client-ca": c.TLSClientCA,
 		"trusted-proxies": c.TrustedProxies, "proxy-header": c.ProxyHeader,
 		"source-networks": c.SourceNetworks, "notice-networks": c.NoticeNetworks,

@@ -67,6 +67,7 @@ type Config struct {
 	ExportsDir   string // "" for exports in the data folder
 	ExportKeep   time.Duration
 	ExportSpace  int64          // bytes
+	CodePrefix   string         // of resource codes; "" makes national ones
 	TimeZone     *time.Location // never nil
 	Retain       retain.Days    // how long things are kept
 

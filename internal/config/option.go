@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -124,6 +125,11 @@ func Options() []Option {
 			DocZH: "全部导出文件可占用的空间，单位为字节、KiB、MiB 或 GiB：1MiB 至 65536GiB。超出时不再受理新的导出。各节点须一致。",
 		}, bytesBetween(1<<20, 65536<<30), func(c *Config, v int64) { c.ExportSpace = v }),
 		define(Option{
+			Key: "resource-code-prefix", Env: "SHUQIAO_RESOURCE_CODE_PREFIX",
+			Doc:   "What a province or city puts before national resource codes: a letter and up to 11 letters and digits. Empty: national codes. Entries keep the code they have. The same on all nodes.",
+			DocZH: "省、市加在国家信息资源代码之前的前缀：一个字母，其后至多 11 个字母或数字。不填则用国家代码。已有代码的条目不变。各节点须一致。",
+		}, parseCodePrefix, func(c *Config, v string) { c.CodePrefix = v }),
+		define(Option{
 			Key: "time-zone", Env: "SHUQIAO_TIME_ZONE", Default: "Asia/Shanghai",
 			Doc:   "IANA time zone of schedules, working days and shown times.",
 			DocZH: "调度、工作日与界面显示所用的 IANA 时区。",
@@ -171,6 +177,16 @@ func parseDatabaseURL(s string) (string, error) {
 func parseFolder(s string) (string, error) {
 	if strings.ContainsRune(s, 0) {
 		return "", fmt.Errorf("write the path of a folder")
+	}
+	return s, nil
+}
+
+// codePrefix is the form of prefixes that codes.NewCodeGenerator takes.
+var codePrefix = regexp.MustCompile(`^([A-Za-z][0-9A-Za-z]{0,11})?$`)
+
+func parseCodePrefix(s string) (string, error) {
+	if !codePrefix.MatchString(s) {
+		return "", fmt.Errorf("write a letter and up to 11 letters and digits")
 	}
 	return s, nil
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/catalog/calendar"
+	"github.com/shuqiao/shuqiao/catalog/codes"
 	"github.com/shuqiao/shuqiao/catalog/sheet"
 	"github.com/shuqiao/shuqiao/connectors"
 	"github.com/shuqiao/shuqiao/connectors/all"
@@ -225,12 +226,16 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	if err != nil {
 		return err
 	}
+	coder, ok := codes.NewCodeGenerator(cfg.CodePrefix)
+	if !ok {
+		return fmt.Errorf("the prefix of resource codes has another form than the settings allow")
+	}
 	days, err := calendar.NewHeld()
 	if err != nil {
 		return err
 	}
 	if p.Catalog, err = catalog.New(catalog.Options{
-		DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Connectors: registry, Calendar: days, Log: p.log,
+		DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Connectors: registry, Calendar: days, Coder: coder, Log: p.log,
 		Connect: connectors.Options{Dial: SourceDial(cfg.SourceNetworks)}, CheckHost: cfg.SourceNetworks.CheckHost,
 		OpenToPublic: cfg.OpenDirectory,
 	}); err != nil {

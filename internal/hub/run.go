@@ -185,6 +185,8 @@ const (
 	refusalsEvery   = 250 * time.Millisecond // Asks the database only after a grant changed.
 	moveRunsEvery   = time.Hour
 	truthEvery      = time.Minute // Looks whether the hour is over; one node does it then.
+	volumesEvery    = time.Minute
+	volumesFresh    = 15 * time.Minute // A resource is not counted again before.
 )
 
 // chores does what has to be done now and then until ctx ends.
@@ -211,6 +213,7 @@ func (p *Program) chores(ctx context.Context) error {
 		{"forgetting quota blocks", forgetBlocksAll, p.Sharing.ForgetBlocks},
 		{"refreshing what is true of data", truthEvery, func(ctx context.Context) error { _, err := p.Catalog.RefreshTruth(ctx); return err }},
 		{"removing what is due", retentionEvery, p.Retention.Round},
+		{"counting volumes", volumesEvery, func(ctx context.Context) error { _, err := exchange.CountVolumes(ctx, p.DB, volumesFresh); return err }},
 	}
 	var wait sync.WaitGroup
 	for _, job := range jobs {
