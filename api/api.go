@@ -113,6 +113,7 @@ func New(opt Options) (*API, error) {
 		{"clients", a.clientRoutes},
 		{"base databases", a.baseDatabaseRoutes},
 		{"resources", a.resourceRoutes},
+		{"changes", a.changeRoutes},
 		{"mounts", a.mountRoutes},
 		{"sources", a.sourceRoutes},
 		{"requests", a.requestRoutes},

@@ -39,6 +39,7 @@ type Facts struct {
 	Departments   map[uuid.UUID]bool // Of the departments named, those that exist.
 	Similar       []SimilarTo        // Entries of other departments that look like this one.
 	KeyItems      map[string]string  // Base database code to the identifier of its registered key item.
+	Documents     map[string]bool    // Digests of the documents of assessments that are kept with the entry; nil: not looked up.
 }
 
 // SimilarTo is an entry of another department that may be the same data (一数一源 conflict).
@@ -339,6 +340,8 @@ func (c *checker) assessment(name string, a *Assessment, message string) {
 	c.demand(isSHA256(a.SHA256))
 	if !isSHA256(a.SHA256) {
 		c.block(name+".sha256", "bad_form", "give the SHA-256 digest of the document as 64 hexadecimal digits")
+	} else if c.facts.Documents != nil && !c.facts.Documents[strings.ToLower(a.SHA256)] {
+		c.warn(name+".sha256", "not_attached", "the document itself is not here for the reviewers to read; attach it")
 	}
 }
 

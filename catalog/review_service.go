@@ -56,14 +56,15 @@ func (s *Service) Approve(ctx context.Context, p authz.Principal, id uuid.UUID, 
 	return s.move(ctx, p, id, ifMatch, StepApprove, "", nil, nil)
 }
 
-// ReturnDept sends a version back from the department's review; the reason is mandatory.
-func (s *Service) ReturnDept(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, reason string) (Resource, error) {
-	return s.move(ctx, p, id, ifMatch, StepReturnDept, reason, nil, nil)
+// ReturnDept sends a version back from the department's review. The reason is mandatory: words, and codes of ReturnCodes that go
+// before them.
+func (s *Service) ReturnDept(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, reason string, codes ...ReturnCode) (Resource, error) {
+	return s.sendBack(ctx, p, id, ifMatch, StepReturnDept, reason, codes)
 }
 
-// Return sends a version back from the authority's review; the reason is mandatory.
-func (s *Service) Return(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, reason string) (Resource, error) {
-	return s.move(ctx, p, id, ifMatch, StepReturn, reason, nil, nil)
+// Return sends a version back from the authority's review. The reason is mandatory, as in ReturnDept.
+func (s *Service) Return(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, reason string, codes ...ReturnCode) (Resource, error) {
+	return s.sendBack(ctx, p, id, ifMatch, StepReturn, reason, codes)
 }
 
 // Publish makes a version the one that others see. The first publication gives the entry its code; a later one
@@ -93,6 +94,9 @@ func (s *Service) Publish(ctx context.Context, p authz.Principal, id uuid.UUID, 
 				return err
 			}
 			if err := s.carryMount(ctx, tx, *r, before, *v); err != nil {
+				return err
+			}
+			if err := noteBreaks(ctx, tx, *r, before, *v); err != nil {
 				return err
 			}
 		}
@@ -212,6 +216,9 @@ func (s *Service) move(ctx context.Context, p authz.Principal, id uuid.UUID, ifM
 			}
 		}
 		if err := s.shift(ctx, tx, p, *r, v, step, reason, document); err != nil {
+			return err
+		}
+		if err := s.followChange(ctx, tx, *r, v, step, reason); err != nil {
 			return err
 		}
 		v.State, v.UpdatedAt = m.To, tx.Now()

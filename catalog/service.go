@@ -11,6 +11,7 @@ import (
 
 	"github.com/shuqiao/shuqiao/audit"
 	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/catalog/calendar"
 	"github.com/shuqiao/shuqiao/catalog/codes"
 	"github.com/shuqiao/shuqiao/connectors"
 	"github.com/shuqiao/shuqiao/internal/db"
@@ -29,6 +30,7 @@ type Options struct {
 	Coder      codes.ResourceCoder                          // nil means codes.NationalCoder.
 	Log        *slog.Logger                                 // nil means slog.Default.
 	Clock      func() time.Time                             // nil means time.Now; judges only dates stated by people.
+	Calendar   *calendar.Calendar                           // Counts the working days of updates; nil means the notices that come with the hub.
 	CountedFor time.Duration                                // How long a count of the directory is shown; 0 means 15 seconds.
 }
 
@@ -47,6 +49,7 @@ type Service struct {
 	log        *slog.Logger
 	clock      func() time.Time
 	zone       *time.Location
+	calendar   *calendar.Calendar
 
 	countedFor time.Duration
 
@@ -71,6 +74,11 @@ func New(opt Options) (*Service, error) {
 	}
 	if s.countedFor = opt.CountedFor; s.countedFor == 0 {
 		s.countedFor = 15 * time.Second
+	}
+	if s.calendar = opt.Calendar; s.calendar == nil {
+		if s.calendar, err = calendar.New(); err != nil {
+			return nil, err
+		}
 	}
 	if s.log == nil {
 		s.log = slog.Default()

@@ -26,7 +26,7 @@ import (
 // their own, the others are for `shuqiao api` only.
 var withoutCommand = []string{
 	"POST /setup", "POST /sessions", "POST /sessions/second-factor", "DELETE /sessions/current", "PUT /users/me/password", "PUT /me/password", "GET /me",
-	"GET /openapi/{grant}.json",
+	"GET /openapi/{grant}.json", "GET /resources/{id}/documents/{sha256}",
 }
 
 // The commands over the API, on one hub.
@@ -103,7 +103,9 @@ var listTypes = map[string]any{
 	"resource access": client.Access{}, "client access": client.Access{},
 	"user list": client.User{}, "user handed-over": client.Handed{}, "user deputy list": client.Deputy{}, "me deputy list": client.Deputy{},
 	"me session list": client.OpenSession{}, "me colleagues": client.User{}, "client key expiring": client.ExpiringKey{}, "policy rules": client.Rule{}, "audit events": client.Event{}, "audit usage": client.Usage{},
-	"audit retention": client.RetentionLine{},
+	"audit retention":       client.RetentionLine{},
+	"resource return-codes": "", "resource impact-grants": client.ImpactUse{}, "resource comments": client.Comment{}, "resource assessments": client.AssessmentFile{},
+	"change list": client.ChangeEvent{}, "grant changes": client.GrantChange{},
 }
 
 // Every column of a list is a field of what the list holds.

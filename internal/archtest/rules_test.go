@@ -54,7 +54,7 @@ var rooms = map[string][]string{
 	"sharing/filter": {"internal/fault"},
 
 	"catalog": join(foundation, []string{
-		"audit", "authz", "authz/identity", "catalog/codes", "catalog/mask", "connectors",
+		"audit", "authz", "authz/identity", "catalog/calendar", "catalog/codes", "catalog/mask", "connectors",
 	}),
 	"catalog/codes":    {"internal/fault"},
 	"catalog/mask":     {"internal/fault"},

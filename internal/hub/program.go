@@ -221,14 +221,14 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	if p.Catalog, err = catalog.New(catalog.Options{
-		DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Connectors: registry, Log: p.log,
-		Connect: connectors.Options{Dial: SourceDial(cfg.SourceNetworks)}, CheckHost: cfg.SourceNetworks.CheckHost,
-	}); err != nil {
-		return err
-	}
 	days, err := calendar.New()
 	if err != nil {
+		return err
+	}
+	if p.Catalog, err = catalog.New(catalog.Options{
+		DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Connectors: registry, Log: p.log, Calendar: days,
+		Connect: connectors.Options{Dial: SourceDial(cfg.SourceNetworks)}, CheckHost: cfg.SourceNetworks.CheckHost,
+	}); err != nil {
 		return err
 	}
 	p.Sharing = sharing.New(sharing.Options{DB: p.DB, Enforcer: p.Enforcer, Catalog: p.Catalog, Keyring: keyring, Calendar: days, Node: incarnation})
