@@ -21,6 +21,7 @@ const maxDraft = 6 << 20
 
 // draftForm is the form of a draft with what was typed.
 type draftForm struct {
+	Tabs       []tab
 	Resource   catalog.Resource // As it is stored.
 	M          catalog.Metadata // As it was typed.
 	RowVersion int64
@@ -103,6 +104,7 @@ func (v *visit) drawDraft(e entry, typed *draftOf, problem error) error {
 	page := draftForm{
 		Resource: r, M: r.Version.Metadata, RowVersion: r.RowVersion, Provider: v.department(r.ProviderDeptID), NotSecret: catalog.NotSecret,
 		CanDiscard: slices.Contains(e.Acts, catalog.StepDiscard), CanSubmit: slices.Contains(e.Acts, catalog.StepSubmit),
+		Tabs: v.entryTabs(r, "content"),
 	}
 	if r.Version.State == catalog.Returned {
 		for _, h := range e.History {

@@ -113,6 +113,7 @@ func (c *console) routes() {
 	c.directoryRoutes(m)
 	c.deskRoutes(m)
 	c.compileRoutes(m)
+	c.changesRoutes(m)
 	c.registerRoutes(m)
 	c.requestRoutes(m)
 	c.grantRoutes(m)

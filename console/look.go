@@ -165,6 +165,8 @@ var tones = map[string]string{
 	"mount_state.suspended": "orange",
 	"item_change.added":     "green", "item_change.removed": "red", "item_change.changed": "blue",
 	"base_state.bound": "green", "base_state.registered": "blue", "base_state.open": "yellow",
+	"change_state.open": "yellow", "change_state.submitted": "blue", "change_state.done": "green",
+	"light.normal": "green", "light.warn": "orange", "light.yellow": "yellow", "light.red": "red",
 	"system_state.live": "green", "system_state.zombie": "orange", "system_state.single_office": "azure",
 }
 

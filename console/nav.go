@@ -34,6 +34,7 @@ func menu() []menuEntry {
 		{group: "catalogue", name: "home", path: "/home", icon: "home"},
 		{group: "catalogue", name: "directory", path: "/resources", icon: "database"},
 		{group: "catalogue", name: "compile", path: "/compile", icon: "file-plus", actions: []authz.Action{authz.ResourceCompile, authz.ResourceApprove, authz.ResourcePublish}},
+		{group: "catalogue", name: "changes", path: "/changes", icon: "clock", actions: []authz.Action{authz.ResourceReadDraft}},
 		{group: "catalogue", name: "base_databases", path: "/base-databases", icon: "layout-grid", actions: []authz.Action{authz.BaseDatabaseRead}},
 		{group: "catalogue", name: "systems", path: "/systems", icon: "server", actions: []authz.Action{authz.SystemWrite, authz.ResourcePublish}},
 		{group: "sharing", name: "todo", path: "/todo", icon: "checks", actions: []authz.Action{authz.RequestRead}, count: (*visit).waiting},
