@@ -207,7 +207,7 @@ func readDocument(kind AssessmentKind, name string, content io.Reader) (Assessme
 	case len(raw) > MaxAssessment:
 		c.block("file", "too_long", "the document may be at most %d MiB long", MaxAssessment>>20)
 	}
-	is := documentKind(raw)
+	is := DocumentKind(raw)
 	if len(c.blocks) == 0 && is == "" {
 		c.block("file", "not_choice", "send a PDF, OFD, Word (docx), PNG or JPEG document")
 	}
@@ -218,9 +218,9 @@ func readDocument(kind AssessmentKind, name string, content io.Reader) (Assessme
 	return AssessmentFile{SHA256: hex.EncodeToString(sum[:]), Name: name, Kind: is, Size: int64(len(raw))}, raw, nil
 }
 
-// documentKind says what a document is by its first bytes, and of an archive by the names in it; "" for anything else. Nothing
+// DocumentKind says what a document is by its first bytes, and of an archive by the names in it; "" for anything else. Nothing
 // is unpacked.
-func documentKind(raw []byte) string {
+func DocumentKind(raw []byte) string {
 	switch {
 	case bytes.HasPrefix(raw, []byte("%PDF-")):
 		return "pdf"

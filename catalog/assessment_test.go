@@ -141,3 +141,18 @@ func TestAttachRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) { wantFields(t, err, tt.want) })
 	}
 }
+
+// Whatever is uploaded is one of the known kinds or none, by its first bytes.
+func FuzzDocumentKind(f *testing.F) {
+	f.Add([]byte(pdf))
+	f.Add([]byte(archive(f, "OFD.xml")))
+	f.Add([]byte(archive(f, "[Content_Types].xml", "word/document.xml")))
+	f.Add([]byte("PK\x03\x04"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		kind := catalog.DocumentKind(raw)
+		packed := bytes.HasPrefix(raw, []byte("PK\x03\x04"))
+		if !slices.Contains([]string{"", "pdf", "png", "jpg", "ofd", "docx"}, kind) || packed && kind != "" && kind != "ofd" && kind != "docx" {
+			t.Errorf("%q is said to be %q", raw, kind)
+		}
+	})
+}

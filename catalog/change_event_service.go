@@ -57,7 +57,7 @@ func (s *Service) openChange(ctx context.Context, tx *db.Tx, p authz.Principal, 
 		return uuid.Nil, err
 	}
 	if r.Published == 0 || r.State == Revoked {
-		return uuid.Nil, fault.New(fault.Conflict, "not_published", "only an entry that was published has to follow a change; a draft is simply edited")
+		return uuid.Nil, fault.New(fault.Conflict, "entry_not_published", "only an entry that was published has to follow a change; a draft is simply edited")
 	}
 	limits, err := s.changeClock(ctx, tx, r.ProviderDeptID, n.HappenedOn, 0, time.Time{})
 	if err != nil {

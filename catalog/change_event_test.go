@@ -132,7 +132,7 @@ func TestChangeRights(t *testing.T) {
 		}
 	}
 	_, err := b.service.RecordChange(b.ctx, b.operator, draft.ID, newDuty)
-	wantCode(t, err, fault.Conflict, "not_published")
+	wantCode(t, err, fault.Conflict, "entry_not_published")
 	_, err = b.service.RecordChange(b.ctx, b.operator, r.ID, catalog.NewChange{Cause: "x", Detail: " ", HappenedOn: "2027-01-01"})
 	wantFields(t, err, "cause not_choice", "detail required", "happened_on future_date")
 	_, err = b.service.RecordChange(b.ctx, b.operator, r.ID, catalog.NewChange{Cause: catalog.CauseLaw, Detail: "a\x00b", HappenedOn: "2026-11-01"})

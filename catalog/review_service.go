@@ -107,13 +107,24 @@ func (s *Service) Publish(ctx context.Context, p authz.Principal, id uuid.UUID, 
 	})
 }
 
-// TakeOffline hides a published entry on the provider's recorded request; the reason is mandatory.
+// TakeOffline hides a published entry on the provider's recorded request; the reason is mandatory. Where grants are in force, the
+// filing after negotiation with their consumers is, too (Order 809, Art 27).
 func (s *Service) TakeOffline(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, reason string, request OfflineRequest) (Resource, error) {
-	return s.move(ctx, p, id, ifMatch, StepTakeOffline, reason, request, func(*db.Tx, authz.Principal, *Resource, *Version) error {
+	return s.move(ctx, p, id, ifMatch, StepTakeOffline, reason, request, func(tx *db.Tx, _ authz.Principal, r *Resource, _ *Version) error {
 		c := &checker{facts: Facts{Today: s.today()}}
 		c.required("request.by", request.By, "name the head of the provider's sharing office who asked for this")
 		c.date("request.date", request.Date)
 		c.required("request.document", request.Document, "give number or title of the request")
+		var used bool
+		err := tx.QueryRow(ctx, `
+			SELECT EXISTS (SELECT FROM sharing_grant WHERE resource_id = $1 AND state IN ('pending_delivery', 'active', 'suspended') AND valid_to > $2)`,
+			r.ID, tx.Now()).Scan(&used)
+		if err != nil {
+			return fmt.Errorf("looking for grants: %w", err)
+		}
+		if used {
+			c.required("request.filing", request.Filing, "there are grants in force: give the filing after negotiation with their consumers (Art 27)")
+		}
 		return fault.InvalidFields(c.blocks)
 	})
 }

@@ -24,7 +24,7 @@ func (c *console) changesRoutes(m *http.ServeMux) {
 	m.Handle("POST /ui/compile/{id}/comments/{comment}", c.page(c.resolveComment))
 	m.Handle("GET /ui/compile/{id}/documents", c.page(c.showDocuments))
 	m.Handle("POST /ui/compile/{id}/documents/{kind}", c.pageUpTo(maxDocument, c.attachDocument))
-	m.Handle("GET /ui/compile/{id}/documents/{sha256}", c.page(c.openDocument))
+	m.Handle("GET /ui/compile/{id}/documents/{digest}", c.page(c.openDocument))
 	m.Handle("GET /ui/compile/{id}/impact", c.page(c.showImpact))
 	m.Handle("POST /ui/grants/{id}/changes/{number}", c.page(c.acknowledgeChange))
 }

@@ -282,7 +282,7 @@ func (c *console) openDocument(v *visit) error {
 	if err != nil {
 		return err
 	}
-	f, raw, err := v.Catalog.OpenAssessment(v.r.Context(), v.principal, id, v.r.PathValue("sha256"))
+	f, raw, err := v.Catalog.OpenAssessment(v.r.Context(), v.principal, id, v.r.PathValue("digest"))
 	if err != nil {
 		return err
 	}
