@@ -9,6 +9,7 @@ import (
 	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/authz/authztest"
 	"github.com/shuqiao/shuqiao/catalog"
+	"github.com/shuqiao/shuqiao/catalog/calendar"
 	"github.com/shuqiao/shuqiao/internal/db"
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
@@ -247,6 +248,42 @@ func TestReviewLimit(t *testing.T) {
 		}
 		if w.Update && !w.DueAt.After(w.Since.Add(24*time.Hour)) {
 			t.Errorf("received %v, due %v", w.Since, w.DueAt)
+		}
+	}
+}
+
+// A changed calendar moves limits that wait to a later day and ends that they are provisional; nothing becomes earlier.
+func TestChangesCountedAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.publish(t, small("日历"))
+	days, err := calendar.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		shown, want string
+		extended    bool
+	}{
+		{"2026-10-12 23:59:59", "2026-10-15 23:59:59", false},
+		{"2026-10-20 23:59:59", "2026-10-20 23:59:59", false},
+		{"2026-10-12 23:59:59", "2026-10-22 23:59:59", true},
+	} {
+		c := ok(b.service.RecordChange(b.ctx, b.operator, r.ID, newDuty))
+		if tt.extended {
+			c = ok(b.service.ExtendChange(b.ctx, b.platform, c.ID, 0, "联调"))
+		}
+		if _, err := b.db.Pool.Exec(b.ctx, "UPDATE change_event SET due_at = $2::timestamp AT TIME ZONE 'Asia/Shanghai', provisional = true WHERE id = $1", c.ID, tt.shown); err != nil {
+			t.Fatal(err)
+		}
+		moved := 0
+		err := b.db.InTx(b.ctx, func(tx *db.Tx) (err error) {
+			moved, err = b.service.CountChangesAgainTx(b.ctx, tx, days, time.Now().AddDate(1, 0, 0))
+			return err
+		})
+		after := ok(b.service.ChangeEvent(b.ctx, b.operator, c.ID))
+		if got := shanghai(after.DueAt); err != nil || got != tt.want || after.Provisional || (moved == 1) != (tt.shown != tt.want) {
+			t.Errorf("shown %s: now %s, provisional %t, %d moved, %v; want %s", tt.shown, got, after.Provisional, moved, err, tt.want)
 		}
 	}
 }
