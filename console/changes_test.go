@@ -118,6 +118,8 @@ func testChanges(t *testing.T, h *hub) {
 
 	status, page = admin.get(desk + "/impact")
 	expect("whom it touches", status, page, http.StatusOK, "影响 1 个授权", "长度或精度变小", "发布后通知", g.ClientName)
+	status, page = admin.get(desk)
+	expect("the page of the reviewer", status, page, http.StatusOK, `id="impact-note"`)
 	_, err = h.catalog.Approve(h.ctx, people["police_admin"], h.things.ID, 0)
 	if err == nil {
 		_, page = platform.get("/ui/todo?kind=platform_review")

@@ -86,6 +86,7 @@ type entryPage struct {
 	Directory  bool
 	AwaitsHead bool // Nothing can be done by the reader who made it.
 	Tabs       []tab
+	Impact     *sharing.Impact // nil where the version touches nobody.
 }
 
 // factSection is one part of what an entry states.
@@ -182,6 +183,9 @@ func (v *visit) drawEntry(id uuid.UUID, failed string, problem error) error {
 		page.DraftIs = e.Newest
 	}
 	page.Tabs = v.entryTabs(e.Resource, "content")
+	if page.Impact, err = v.impactOf(e.Resource); err != nil {
+		return err
+	}
 	if e.Review {
 		found, err := v.Catalog.Findings(v.r.Context(), v.principal, id)
 		if err != nil {

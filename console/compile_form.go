@@ -13,6 +13,7 @@ import (
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/internal/db"
 	"github.com/shuqiao/shuqiao/internal/fault"
+	"github.com/shuqiao/shuqiao/sharing"
 )
 
 // maxDraft bounds what the form of an entry may send: a thousand items with long texts, each character three bytes that are
@@ -22,6 +23,7 @@ const maxDraft = 6 << 20
 // draftForm is the form of a draft with what was typed.
 type draftForm struct {
 	Tabs       []tab
+	Impact     *sharing.Impact  // nil where the version touches nobody.
 	Resource   catalog.Resource // As it is stored.
 	M          catalog.Metadata // As it was typed.
 	RowVersion int64
@@ -105,6 +107,10 @@ func (v *visit) drawDraft(e entry, typed *draftOf, problem error) error {
 		Resource: r, M: r.Version.Metadata, RowVersion: r.RowVersion, Provider: v.department(r.ProviderDeptID), NotSecret: catalog.NotSecret,
 		CanDiscard: slices.Contains(e.Acts, catalog.StepDiscard), CanSubmit: slices.Contains(e.Acts, catalog.StepSubmit),
 		Tabs: v.entryTabs(r, "content"),
+	}
+	var err error
+	if page.Impact, err = v.impactOf(r); err != nil {
+		return err
 	}
 	if r.Version.State == catalog.Returned {
 		for _, h := range e.History {
