@@ -97,6 +97,9 @@ func TestHub(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A parked schedule stays as it is, whatever the scheduler of this node does.
+	if _, err := h.DB.Pool.Exec(ctx, knownYears); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := h.DB.Pool.Exec(ctx, "UPDATE schedule SET state = 'parked', next_at = NULL WHERE id = $1", schedule.ID); err != nil {
 		t.Fatal(err)
 	}

@@ -205,6 +205,20 @@ func Rules() []Rule {
 						AND o.state IN ('active', 'pending_delivery') AND o.valid_to > g.valid_to)`,
 		},
 		{
+			Key: "calendar_missing", Severity: Info, Threshold: 61, Unit: "d", min: 1, max: 366,
+			EN: "The days off of next year are not known", ZH: "下一年度放假安排尚未导入",
+			AdviceEN: "Import the State Council's announcement on the page of working days; until then terms that reach into that year are provisional. A warning in the last 15 days of the year.",
+			AdviceZH: "国务院办公厅公布后，请在“工作日历”页面导入；此前跨年度的期限为暂定。年末 15 日内升为警告。",
+			// 61 days before the year ends is 1 November.
+			query: `
+				SELECT 'calendar' AS kind, extract(year FROM n.ends)::text AS id, NULL::uuid AS department,
+					CASE WHEN n.ends - n.today <= 15 THEN 1 ELSE 0 END AS steps, jsonb_build_object('year', extract(year FROM n.ends)) AS detail
+				FROM (SELECT today, (date_trunc('year', today) + interval '1 year')::date AS ends
+					FROM (SELECT (clock_timestamp() AT TIME ZONE 'Asia/Shanghai')::date AS today) t) n
+				WHERE n.ends - n.today <= $1::float8
+					AND NOT EXISTS (SELECT FROM calendar_year y WHERE y.year = extract(year FROM n.ends)::int AND y.announced)`,
+		},
+		{
 			Key: "channel_failing", Severity: Warning, Threshold: 60, Unit: "min", min: 1, max: 1440,
 			EN: "Messages about alarms do not arrive", ZH: "告警消息未能送达",
 			AdviceEN: "The channel's deliveries say why; test it after mending.", AdviceZH: "原因见该通道的发送记录；处理后请测试。",

@@ -103,6 +103,12 @@ func TestRules(t *testing.T) {
 		{"request_overdue", both(request("in_review", "-1 day"), request("approved", "1 day")), []string{request("in_review", "1 minute")}, all + "sharing_request", alarm.Warning, &w.police, "due_at"},
 		{"request_overdue", nil, []string{request("pending_acceptance", "1 minute")}, all + "sharing_request", alarm.Warning, nil, "pending_acceptance"},
 		{"grant_ending", []string{grant("60 days")}, []string{"UPDATE sharing_grant SET valid_to = now() + interval '20 days'"}, "TRUNCATE sharing_grant CASCADE", alarm.Info, &w.social, "示例业务系统"},
+		{
+			"calendar_missing",
+			[]string{`INSERT INTO alarm_rule (key, enabled, severity, threshold, updated_at) VALUES ('calendar_missing', true, 'critical', 366, now())`},
+			[]string{"DELETE FROM calendar_year WHERE year > 2026"},
+			knownYears, alarm.Critical, nil, "year",
+		},
 		{"channel_failing", []string{channel("5 minutes")}, []string{channel("2 hours")}, all + "alarm_channel", alarm.Warning, nil, "channel"},
 	}
 	tested := map[string]bool{}

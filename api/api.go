@@ -112,6 +112,7 @@ func New(opt Options) (*API, error) {
 		{"users", a.userRoutes},
 		{"clients", a.clientRoutes},
 		{"base databases", a.baseDatabaseRoutes},
+		{"working days", a.calendarRoutes},
 		{"resources", a.resourceRoutes},
 		{"changes", a.changeRoutes},
 		{"mounts", a.mountRoutes},

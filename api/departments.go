@@ -58,6 +58,29 @@ type systemChangeInput struct {
 	Body systemBody
 }
 
+type nilReturnListInput struct {
+	PageInput
+	YearInput
+	Department uuid.UUID `query:"department_id"`
+}
+
+type nilReturnInput struct {
+	Body struct {
+		Statement string `json:"statement" doc:"Why the department holds no data; at most 1,000 characters."`
+	}
+}
+
+// YearInput is a year of the register of systems.
+type YearInput struct {
+	Year int `query:"year" minimum:"0" maximum:"2200" doc:"This year when not given."`
+}
+
+type coverageListInput struct {
+	PageInput
+	YearInput
+	Missing bool `query:"missing" doc:"Only departments that neither registered a system nor filed a nil return."`
+}
+
 func (a *API) departmentRoutes() {
 	s := a.opt.Catalog
 	handle(a, get("/departments", "List departments", authz.DepartmentRead), func(ctx context.Context, p authz.Principal, in *departmentListInput) (list[catalog.Department], error) {
@@ -93,5 +116,17 @@ func (a *API) departmentRoutes() {
 			return catalog.System{}, err
 		}
 		return s.UpdateSystem(ctx, p, in.ID, version, in.Body.Name, in.Body.State)
+	})
+	handle(a, get("/system-coverage", "Count systems, and departments that listed or filed none", authz.SystemRead), func(ctx context.Context, p authz.Principal, in *YearInput) (catalog.Coverage, error) {
+		return s.SystemCoverage(ctx, p, in.Year)
+	})
+	handle(a, get("/system-coverage/departments", "List the coverage of each department", authz.SystemRead), func(ctx context.Context, p authz.Principal, in *coverageListInput) (list[catalog.DepartmentCoverage], error) {
+		return newList(s.CoverageByDepartment(ctx, p, in.Year, in.Missing, in.page()))
+	})
+	handle(a, get("/nil-returns", "List nil returns", authz.SystemRead), func(ctx context.Context, p authz.Principal, in *nilReturnListInput) (list[catalog.NilReturn], error) {
+		return newList(s.NilReturns(ctx, p, in.Department, in.Year, in.page()))
+	})
+	handle(a, create("/nil-returns", "State that my department has no information system this year", authz.SystemWrite), func(ctx context.Context, p authz.Principal, in *nilReturnInput) (catalog.NilReturn, error) {
+		return s.FileNilReturn(ctx, p, in.Body.Statement)
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/authz/identity"
 	"github.com/shuqiao/shuqiao/catalog"
+	"github.com/shuqiao/shuqiao/catalog/calendar"
 	"github.com/shuqiao/shuqiao/exchange"
 	"github.com/shuqiao/shuqiao/exchange/pull"
 	"github.com/shuqiao/shuqiao/exchange/retention"
@@ -31,6 +32,14 @@ func TestClientKnowsEveryField(t *testing.T) {
 		{client.Department{}, catalog.Department{}},
 		{client.System{}, catalog.System{}},
 		{client.BaseDatabase{}, catalog.BaseDatabase{}},
+		{client.CalendarYear{}, catalog.CalendarYear{}},
+		{client.CalendarDay{}, calendar.Day{}},
+		{client.CalendarChange{}, catalog.CalendarChange{}},
+		{client.Term{}, calendar.Term{}},
+		{client.SkippedDay{}, calendar.Skip{}},
+		{client.Coverage{}, catalog.Coverage{}},
+		{client.DepartmentCoverage{}, catalog.DepartmentCoverage{}},
+		{client.NilReturn{}, catalog.NilReturn{}},
 		{client.Registration{}, catalog.Registration{}},
 		{client.Resource{}, catalog.Resource{}},
 		{client.Version{}, catalog.Version{}},

@@ -27,6 +27,9 @@ const (
 	BaseDatabaseRead     Action = "base_database.read"
 	BaseDatabaseRegister Action = "base_database.register"
 
+	CalendarRead  Action = "calendar.read"
+	CalendarWrite Action = "calendar.write" // Working days: edit and import.
+
 	ResourceRead        Action = "resource.read"       // Published entries, by anyone signed in.
 	ResourceReadDraft   Action = "resource.read_draft" // Unpublished versions and their review history.
 	ResourceCompile     Action = "resource.compile"    // Create and edit drafts.
@@ -130,6 +133,8 @@ var actions = []struct {
 	{SystemWrite, ownDepartment},
 	{BaseDatabaseRead, anyDepartment},
 	{BaseDatabaseRegister, anyDepartment},
+	{CalendarRead, anyDepartment},
+	{CalendarWrite, anyDepartment},
 	{ResourceRead, anyDepartment},
 	{ResourceReadDraft, ownDepartment},
 	{ResourceCompile, ownDepartment},

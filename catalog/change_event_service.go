@@ -59,7 +59,7 @@ func (s *Service) openChange(ctx context.Context, tx *db.Tx, p authz.Principal, 
 	if r.Published == 0 || r.State == Revoked {
 		return uuid.Nil, fault.New(fault.Conflict, "entry_not_published", "only an entry that was published has to follow a change; a draft is simply edited")
 	}
-	limits, err := s.changeClock(ctx, tx, s.calendar, r.ProviderDeptID, n.HappenedOn, 0, time.Time{})
+	limits, err := s.changeClock(ctx, tx, s.calendar.Now(), r.ProviderDeptID, n.HappenedOn, 0, time.Time{})
 	if err != nil {
 		return uuid.Nil, err
 	}
@@ -106,7 +106,7 @@ func (s *Service) ExtendChange(ctx context.Context, p authz.Principal, id uuid.U
 		if err != nil {
 			return err
 		}
-		limits, err := s.changeClock(ctx, tx, s.calendar, c.DepartmentID, c.HappenedOn, rule.Days, c.DueAt)
+		limits, err := s.changeClock(ctx, tx, s.calendar.Now(), c.DepartmentID, c.HappenedOn, rule.Days, c.DueAt)
 		if err != nil {
 			return err
 		}
@@ -189,7 +189,7 @@ func (s *Service) followChange(ctx context.Context, tx *db.Tx, r Resource, v Ver
 		if rule, err = limitOf(ctx, tx, limitReview, r.ProviderDeptID); err != nil {
 			return err
 		}
-		due, _ := rule.due(s.calendar, tx.Now(), rule.Days)
+		due, _ := rule.due(s.calendar.Now(), tx.Now(), rule.Days)
 		_, err = tx.Exec(ctx, `
 			UPDATE change_event SET state = 'submitted', version = $2, submitted_at = $3, review_due_at = $4, row_version = row_version + 1
 			WHERE resource_id = $1 AND state = 'open'`, r.ID, v.Number, tx.Now(), due)

@@ -26,7 +26,8 @@ type System struct {
 	ID           uuid.UUID `json:"id"`
 	DepartmentID uuid.UUID `json:"department_id"`
 	Name         string    `json:"name"`
-	State        string    `json:"state"` // live, zombie, single_office
+	State        string    `json:"state"`   // live, zombie, single_office
+	Covered      bool      `json:"covered"` // At least one published entry names it.
 	RowVersion   int64     `json:"row_version"`
 	CreatedAt    time.Time `json:"created_at"`
 	UpdatedAt    time.Time `json:"updated_at"`

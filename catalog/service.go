@@ -27,10 +27,10 @@ type Options struct {
 	Connectors *connectors.Registry                         // What sources can be.
 	Connect    connectors.Options                           // Time limits of connections to sources; the zero value takes the defaults.
 	CheckHost  func(ctx context.Context, host string) error // Whether a source may name this host; nil allows every one.
+	Calendar   *calendar.Held                               // What the node holds of working days; nil makes one.
 	Coder      codes.ResourceCoder                          // nil means codes.NationalCoder.
 	Log        *slog.Logger                                 // nil means slog.Default.
 	Clock      func() time.Time                             // nil means time.Now; judges only dates stated by people.
-	Calendar   *calendar.Calendar                           // Counts the working days of updates; nil means the notices that come with the hub.
 	CountedFor time.Duration                                // How long a count of the directory is shown; 0 means 15 seconds.
 }
 
@@ -45,11 +45,12 @@ type Service struct {
 	connectors *connectors.Registry
 	connect    connectors.Options
 	checkHost  func(ctx context.Context, host string) error
+	calendar   *calendar.Held
+	countAgain []CountAgain
 	coder      codes.ResourceCoder
 	log        *slog.Logger
 	clock      func() time.Time
 	zone       *time.Location
-	calendar   *calendar.Calendar
 
 	countedFor time.Duration
 
@@ -67,18 +68,18 @@ func New(opt Options) (*Service, error) {
 	}
 	s := &Service{
 		db: opt.DB, enforcer: opt.Enforcer, keyring: opt.Keyring, connectors: opt.Connectors, connect: opt.Connect,
-		checkHost: opt.CheckHost, coder: opt.Coder, log: opt.Log, clock: opt.Clock, zone: zone,
+		checkHost: opt.CheckHost, calendar: opt.Calendar, coder: opt.Coder, log: opt.Log, clock: opt.Clock, zone: zone,
+	}
+	if s.calendar == nil {
+		if s.calendar, err = calendar.NewHeld(); err != nil {
+			return nil, err
+		}
 	}
 	if s.coder == nil {
 		s.coder = codes.NationalCoder{}
 	}
 	if s.countedFor = opt.CountedFor; s.countedFor == 0 {
 		s.countedFor = 15 * time.Second
-	}
-	if s.calendar = opt.Calendar; s.calendar == nil {
-		if s.calendar, err = calendar.New(); err != nil {
-			return nil, err
-		}
 	}
 	if s.log == nil {
 		s.log = slog.Default()

@@ -57,11 +57,21 @@ type systemRow struct {
 
 func (systemRow) TableName() string { return "system" }
 
-func newSystemRow(s System) systemRow { return systemRow(s) }
+func newSystemRow(s System) systemRow {
+	return systemRow{
+		ID: s.ID, DepartmentID: s.DepartmentID, Name: s.Name, State: s.State, RowVersion: s.RowVersion, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
+	}
+}
 
-func (r systemRow) system() (System, error) {
+// coveredRow is a system with whether a published entry names it.
+type coveredRow struct {
+	systemRow
+	Covered bool
+}
+
+func (r coveredRow) system() (System, error) {
 	return System{
-		ID: r.ID, DepartmentID: r.DepartmentID, Name: r.Name, State: r.State, RowVersion: r.RowVersion,
+		ID: r.ID, DepartmentID: r.DepartmentID, Name: r.Name, State: r.State, Covered: r.Covered, RowVersion: r.RowVersion,
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 	}, nil
 }

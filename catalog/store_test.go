@@ -79,7 +79,7 @@ func TestRowsKeepEveryField(t *testing.T) {
 	gotD, err := newDepartmentRow(d).department()
 	check("department", d, gotD, err)
 	s := filledValue[System](t)
-	gotS, err := newSystemRow(s).system()
+	gotS, err := coveredRow{newSystemRow(s), s.Covered}.system()
 	check("system", s, gotS, err)
 	b := filledValue[BaseDatabase](t)
 	gotB, err := newBaseDatabaseRow(b).baseDatabase()

@@ -23,8 +23,8 @@ func (s *Service) Systems(ctx context.Context, p authz.Principal, department uui
 	if _, err := page.After(&name, &id); err != nil {
 		return nil, "", err
 	}
-	out, err := many(ctx, s.db.Pool, systemRow.system, `
-		SELECT * FROM system WHERE (name, id) > ($1, $2) AND ($3::uuid = $4::uuid OR department_id = $3) ORDER BY name, id LIMIT $5`,
+	out, err := many(ctx, s.db.Pool, coveredRow.system, `
+		SELECT s.*, `+coveredSystem+` AS covered FROM system s WHERE (name, id) > ($1, $2) AND ($3::uuid = $4::uuid OR department_id = $3) ORDER BY name, id LIMIT $5`,
 		name, id, department, uuid.Nil, page.Size()+1)
 	if err != nil {
 		return nil, "", fmt.Errorf("listing systems: %w", err)
@@ -57,6 +57,9 @@ func (s *Service) CreateSystem(ctx context.Context, p authz.Principal, name, sta
 		if err := insert(ctx, tx, &row); err != nil {
 			return systemFault(err)
 		}
+		if err := s.systemInUse(ctx, tx, p, system); err != nil {
+			return err
+		}
 		return record(ctx, tx, p, "system.create", "system", system.ID.String(), map[string]any{"name": system.Name, "state": state})
 	})
 	if err != nil {
@@ -76,7 +79,7 @@ func (s *Service) UpdateSystem(ctx context.Context, p authz.Principal, id uuid.U
 		return System{}, err
 	}
 	err = s.db.InTx(ctx, func(tx *db.Tx) error {
-		if system, err = loadSystem(ctx, tx, id, "FOR UPDATE"); err != nil {
+		if system, err = loadSystem(ctx, tx, id, "FOR UPDATE OF s"); err != nil {
 			return err
 		}
 		if err := matches(ifMatch, system.RowVersion); err != nil {
@@ -92,6 +95,9 @@ func (s *Service) UpdateSystem(ctx context.Context, p authz.Principal, id uuid.U
 		if err != nil {
 			return systemFault(err)
 		}
+		if err := s.systemInUse(ctx, tx, p, system); err != nil {
+			return err
+		}
 		return record(ctx, tx, p, "system.update", "system", id.String(), map[string]any{"name": system.Name, "state": state})
 	})
 	if err != nil {
@@ -100,8 +106,16 @@ func (s *Service) UpdateSystem(ctx context.Context, p authz.Principal, id uuid.U
 	return system, nil
 }
 
+// systemInUse ends the statement of a department that it has no system in use.
+func (s *Service) systemInUse(ctx context.Context, tx *db.Tx, p authz.Principal, system System) error {
+	if system.State != "live" {
+		return nil
+	}
+	return s.withdrawNilReturn(ctx, tx, p, system.DepartmentID)
+}
+
 func loadSystem(ctx context.Context, q Querier, id uuid.UUID, lock string) (System, error) {
-	return one(ctx, q, systemRow.system, notFound("system"), "SELECT * FROM system WHERE id = $1 "+lock, id)
+	return one(ctx, q, coveredRow.system, notFound("system"), "SELECT s.*, "+coveredSystem+" AS covered FROM system s WHERE id = $1 "+lock, id)
 }
 
 func checkSystem(s System) error {

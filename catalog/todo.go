@@ -123,7 +123,7 @@ func (s *Service) reviewLimits(ctx context.Context, p authz.Principal, waiting [
 	now := s.clock()
 	for i := range waiting {
 		if w := &waiting[i]; w.Update {
-			due, _ := rule.due(s.calendar, w.Since, rule.Days)
+			due, _ := rule.due(s.calendar.Now(), w.Since, rule.Days)
 			w.DueAt, w.Light = &due, reviewLight(now, due)
 		}
 	}

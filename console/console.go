@@ -115,6 +115,8 @@ func (c *console) routes() {
 	c.compileRoutes(m)
 	c.changesRoutes(m)
 	c.registerRoutes(m)
+	c.coverageRoutes(m)
+	c.calendarRoutes(m)
 	c.requestRoutes(m)
 	c.grantRoutes(m)
 	c.exchangeRoutes(m)

@@ -167,6 +167,8 @@ var tones = map[string]string{
 	"base_state.bound": "green", "base_state.registered": "blue", "base_state.open": "yellow",
 	"change_state.open": "yellow", "change_state.submitted": "blue", "change_state.done": "green",
 	"light.normal": "green", "light.warn": "orange", "light.yellow": "yellow", "light.red": "red",
+	"covered.true": "green", "covered.false": "orange", "coverage_state.listed": "green", "coverage_state.nil_return": "azure", "coverage_state.missing": "red",
+	"nil_state.filed": "green", "nil_state.withdrawn": "secondary", "day_kind.off": "red", "day_kind.work": "azure", "day_kind.week": "secondary",
 	"system_state.live": "green", "system_state.zombie": "orange", "system_state.single_office": "azure",
 }
 

@@ -37,6 +37,7 @@ func menu() []menuEntry {
 		{group: "catalogue", name: "changes", path: "/changes", icon: "clock", actions: []authz.Action{authz.ResourceReadDraft}},
 		{group: "catalogue", name: "base_databases", path: "/base-databases", icon: "layout-grid", actions: []authz.Action{authz.BaseDatabaseRead}},
 		{group: "catalogue", name: "systems", path: "/systems", icon: "server", actions: []authz.Action{authz.SystemWrite, authz.ResourcePublish}},
+		{group: "catalogue", name: "calendar", path: "/calendar", icon: "clock", actions: []authz.Action{authz.CalendarRead}},
 		{group: "sharing", name: "todo", path: "/todo", icon: "checks", actions: []authz.Action{authz.RequestRead}, count: (*visit).waiting},
 		{group: "sharing", name: "inbox", path: "/inbox", icon: "inbox", actions: []authz.Action{authz.RequestRead}, count: (*visit).unread},
 		{group: "sharing", name: "cart", path: "/cart", icon: "shopping-cart", actions: []authz.Action{authz.RequestCreate}, count: (*visit).laidAside},

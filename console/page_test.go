@@ -45,6 +45,8 @@ func TestConsole(t *testing.T) {
 	t.Run("each role has its part in compiling", func(t *testing.T) { testCompileRoles(t, h) })
 	t.Run("offline, revoked, consent", func(t *testing.T) { testEntryEnds(t, h) })
 	t.Run("base databases and systems", func(t *testing.T) { testRegisters(t, h) })
+	t.Run("nil returns and coverage", func(t *testing.T) { testCoverage(t, h) })
+	t.Run("the year of working days", func(t *testing.T) { testCalendar(t, h) })
 	t.Run("what is shown works, for each person", func(t *testing.T) { testLinks(t, h) })
 	t.Run("alarms of others stay theirs", func(t *testing.T) { testForeignAlarms(t, h) })
 	t.Run("what a person may not do answers 403", func(t *testing.T) { testForbidden(t, h) })

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/google/uuid"
 
@@ -163,6 +164,7 @@ func (v *visit) baseDone(act, code string, err error) error {
 
 // systemsPage is the register of information systems: a department's own, or all of them for the authority.
 type systemsPage struct {
+	Tabs     []tab
 	Systems  []systemRow
 	More     string
 	Sheet    string
@@ -191,7 +193,7 @@ func (c *console) showSystems(v *visit) error { return v.drawSystems(uuid.Nil, n
 func (v *visit) drawSystems(changed uuid.UUID, problem error) error {
 	all := v.may(authz.ResourcePublish, v.own("resource"))
 	page := systemsPage{
-		All: all, CanWrite: v.may(authz.SystemWrite, v.own("system")), Sheet: v.sheetAddress(), States: choices(v, "system_state", systemStates()),
+		Tabs: v.systemTabs(), All: all, CanWrite: v.may(authz.SystemWrite, v.own("system")), Sheet: v.sheetAddress(), States: choices(v, "system_state", systemStates()),
 		Failed: problem != nil && changed == uuid.Nil,
 	}
 	if !all && !page.CanWrite {
@@ -203,11 +205,11 @@ func (v *visit) drawSystems(changed uuid.UUID, problem error) error {
 	}
 	names := v.names()
 	if v.asSheet() {
-		return v.sheet("systems", []string{"system.name", "compile.department", "list.state", "system.changed"}, func(cursor string) ([][]string, string, error) {
+		return v.sheet("systems", []string{"system.name", "compile.department", "list.state", "system.covered", "system.changed"}, func(cursor string) ([][]string, string, error) {
 			some, next, err := v.Catalog.Systems(v.r.Context(), v.principal, scope, db.Page{Limit: db.MaxPage, Cursor: cursor})
 			var rows [][]string
 			for _, s := range some {
-				rows = append(rows, []string{s.Name, names.department(s.DepartmentID), v.word("system_state", s.State), v.formats.moment(s.UpdatedAt)})
+				rows = append(rows, []string{s.Name, names.department(s.DepartmentID), v.word("system_state", s.State), v.word("covered", strconv.FormatBool(s.Covered)), v.formats.moment(s.UpdatedAt)})
 			}
 			return rows, next, err
 		})

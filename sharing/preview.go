@@ -49,11 +49,11 @@ func (s *Service) WorkingDaysLeft(due time.Time) int {
 
 // workingDays counts the working days after the day of from up to that of to.
 func (s *Service) workingDays(from, to time.Time) int {
-	n := 0
-	last := to.In(s.calendar.Zone()).Format(time.DateOnly)
-	for day := from.In(s.calendar.Zone()); day.Format(time.DateOnly) < last; {
+	n, c := 0, s.calendar.Now()
+	last := to.In(c.Zone()).Format(time.DateOnly)
+	for day := from.In(c.Zone()); day.Format(time.DateOnly) < last; {
 		day = day.AddDate(0, 0, 1)
-		if working, _ := s.calendar.Working(day); working {
+		if working, _ := c.Working(day); working {
 			n++
 		}
 	}

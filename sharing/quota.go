@@ -81,7 +81,7 @@ func (b *blocks) lock(grant uuid.UUID) (_ *ledger, ahead bool) {
 
 // period names the quota period that a moment falls into: days and months begin at midnight in Asia/Shanghai.
 func (s *Service) period(g Grant, at time.Time) string {
-	at = at.In(s.calendar.Zone())
+	at = at.In(s.calendar.Now().Zone())
 	switch g.QuotaPeriod {
 	case "day":
 		return at.Format(time.DateOnly)

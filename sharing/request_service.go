@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -193,7 +192,7 @@ func (s *Service) Extend(ctx context.Context, p authz.Principal, id uuid.UUID, i
 		if r.ExtendedDays != 0 {
 			return fault.New(fault.Conflict, "already_extended", "a reply is extended once")
 		}
-		rule, err := limit(ctx, tx, "reply_extension", r.ShareType, r.ProviderDeptID)
+		rule, _, err := s.limit(ctx, tx, "reply_extension", r.ShareType, r.ProviderDeptID)
 		if err != nil {
 			return err
 		}
@@ -374,47 +373,6 @@ func (s *Service) noteMove(ctx context.Context, tx *db.Tx, p authz.Principal, r 
 		return fmt.Errorf("writing the history of a request: %w", err)
 	}
 	return record(ctx, tx, p, "request."+string(m.Step), "request", r.ID, detail)
-}
-
-// rule is a limit of sla_rule.
-type rule struct {
-	days    int
-	working bool
-}
-
-// limit returns the limit of a matter for a sharing type at the level of a department: the most particular rule there is.
-func limit(ctx context.Context, tx *db.Tx, matter string, share catalog.ShareType, department uuid.UUID) (rule, error) {
-	var r rule
-	err := tx.QueryRow(ctx, `
-		SELECT s.days, s.day_kind = 'working' FROM sla_rule s JOIN department d ON d.id = $3
-		WHERE s.matter = $1 AND s.share_type IN ($2, '*') AND s.level IN (d.level, '*')
-		ORDER BY s.share_type = '*', s.level = '*' LIMIT 1`, matter, string(share), department).Scan(&r.days, &r.working)
-	if err != nil {
-		return rule{}, fmt.Errorf("reading the limit %q: %w", matter, err)
-	}
-	return r, nil
-}
-
-// setDue computes when the reply to a received request is due. A limit already shown is never shortened.
-func (s *Service) setDue(ctx context.Context, tx *db.Tx, r *Request) error {
-	rule, err := limit(ctx, tx, "reply", r.ShareType, r.ProviderDeptID)
-	if err != nil {
-		return err
-	}
-	var due time.Time
-	var provisional bool
-	if rule.working {
-		due, provisional = s.calendar.Due(*r.ReceivedAt, rule.days+r.ExtendedDays)
-	} else {
-		due, _ = s.calendar.Due(r.ReceivedAt.AddDate(0, 0, rule.days), 0)
-		if r.ExtendedDays > 0 {
-			due, provisional = s.calendar.Due(due, r.ExtendedDays)
-		}
-	}
-	if due = due.UTC(); r.DueAt == nil || due.After(*r.DueAt) {
-		r.DueAt, r.DueProvisional = &due, provisional
-	}
-	return nil
 }
 
 // termsDetail is what the log keeps of the terms: enough to tell them apart, without texts of people and filter values.

@@ -19,7 +19,7 @@ type Options struct {
 	Enforcer *authz.Enforcer // Its follower must not run yet: the service subscribes to it.
 	Catalog  *catalog.Service
 	Keyring  *secret.Keyring // Seals the keys of _rid.
-	Calendar *calendar.Calendar
+	Calendar *calendar.Held
 	Node     uuid.UUID // The process, under which quotas are reserved; zero makes one up.
 	Cache    int       // Pairs of client and resource remembered for decisions; 0 means 100,000.
 }
@@ -34,7 +34,7 @@ type Service struct {
 	enforcer *authz.Enforcer
 	catalog  *catalog.Service
 	keyring  *secret.Keyring
-	calendar *calendar.Calendar
+	calendar *calendar.Held
 	facts    *facts
 	blocks   *blocks
 	stops    *stops

@@ -22,9 +22,10 @@ import (
 
 // node is one node of the hub: a database handle with its own follower, enforcer and service.
 type node struct {
-	db       *db.DB
-	follower *authz.Follower
-	svc      *sharing.Service
+	db        *db.DB
+	follower  *authz.Follower
+	svc       *sharing.Service
+	directory *catalog.Service
 }
 
 // startNode runs a node until the test ends and returns when it may decide.
@@ -44,15 +45,16 @@ func startNodeWith(t testing.TB, d *db.DB, keyring *secret.Keyring, cache int) *
 	if err != nil {
 		t.Fatalf("making an enforcer: %v", err)
 	}
-	directory, err := catalog.New(catalog.Options{DB: d, Enforcer: enforcer, Keyring: keyring})
-	if err != nil {
-		t.Fatalf("making a directory: %v", err)
-	}
-	days, err := calendar.New()
+	days, err := calendar.NewHeld()
 	if err != nil {
 		t.Fatalf("reading the calendar: %v", err)
 	}
+	directory, err := catalog.New(catalog.Options{DB: d, Enforcer: enforcer, Keyring: keyring, Calendar: days})
+	if err != nil {
+		t.Fatalf("making a directory: %v", err)
+	}
 	svc := sharing.New(sharing.Options{DB: d, Enforcer: enforcer, Catalog: directory, Keyring: keyring, Calendar: days, Cache: cache})
+	directory.OnCalendar(svc.CountAgainTx)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan struct{})
 	go func() {
@@ -62,7 +64,7 @@ func startNodeWith(t testing.TB, d *db.DB, keyring *secret.Keyring, cache int) *
 	t.Cleanup(func() { cancel(); <-done })
 	for range 10 {
 		if follower.Wait(t.Context()) == nil {
-			return &node{d, follower, svc}
+			return &node{d, follower, svc, directory}
 		}
 	}
 	t.Fatal("the node never became able to decide")

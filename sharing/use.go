@@ -32,9 +32,9 @@ func (s *Service) GrantUse(ctx context.Context, p authz.Principal, id uuid.UUID,
 	if err != nil {
 		return GrantUse{}, err
 	}
-	now := s.enforcer.Follower().Now().In(s.calendar.Zone())
+	now := s.enforcer.Follower().Now().In(s.calendar.Now().Zone())
 	y, m, d := now.Date()
-	today := time.Date(y, m, d, 0, 0, 0, 0, s.calendar.Zone())
+	today := time.Date(y, m, d, 0, 0, 0, 0, s.calendar.Now().Zone())
 	first := today.AddDate(0, 0, 1-days)
 	rows, err := s.db.Pool.Query(ctx, `
 		SELECT (at AT TIME ZONE 'Asia/Shanghai')::date::text, count(*), coalesce(sum(CASE state WHEN 'opened' THEN reserved_rows ELSE rows END), 0)::bigint

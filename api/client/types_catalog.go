@@ -25,7 +25,8 @@ type System struct {
 	ID           string    `json:"id,omitempty"`
 	DepartmentID string    `json:"department_id,omitempty"`
 	Name         string    `json:"name"`
-	State        string    `json:"state"` // live, zombie, single_office
+	State        string    `json:"state"`   // live, zombie, single_office
+	Covered      bool      `json:"covered"` // At least one published entry names it.
 	RowVersion   int64     `json:"row_version"`
 	CreatedAt    time.Time `json:"created_at"`
 	UpdatedAt    time.Time `json:"updated_at"`

@@ -106,6 +106,7 @@ var listTypes = map[string]any{
 	"audit retention":       client.RetentionLine{},
 	"resource return-codes": "", "resource impact-grants": client.ImpactUse{}, "resource comments": client.Comment{}, "resource assessments": client.AssessmentFile{},
 	"change list": client.ChangeEvent{}, "grant changes": client.GrantChange{},
+	"system report": client.DepartmentCoverage{}, "system nil-returns": client.NilReturn{}, "calendar list": client.CalendarYear{},
 }
 
 // Every column of a list is a field of what the list holds.

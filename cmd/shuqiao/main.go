@@ -39,6 +39,9 @@ type commands struct {
 
 	RestoreMark restoreMarkCommand `cmd:"" name:"restore-mark" help:"Say that the database was restored by other means: cursors begin anew, grants wait for confirmation."`
 
+	Check    checkCommand     `cmd:"" help:"Judge credit codes, identity numbers and other codes, one a line of standard input."`
+	Calendar calendarCommands `cmd:"" help:"Working days."`
+
 	Version versionCommand `cmd:"" help:"Print the version."`
 
 	Login      cli.Login      `cmd:"" help:"Sign in to a hub."`

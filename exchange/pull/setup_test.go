@@ -166,7 +166,7 @@ func (b *bundle) node(t testing.TB) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	days, err := calendar.New()
+	days, err := calendar.NewHeld()
 	if err != nil {
 		t.Fatal(err)
 	}

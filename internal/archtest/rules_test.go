@@ -13,7 +13,7 @@ var foundation = []string{"internal/config", "internal/db", "internal/fault", "i
 
 // domain is all that the two doors (api and console) may call.
 var domain = []string{
-	"alarm", "audit", "authz", "authz/identity", "catalog", "catalog/codes", "catalog/mask", "catalog/sample", "exchange", "exchange/engine",
+	"alarm", "audit", "authz", "authz/identity", "catalog", "catalog/calendar", "catalog/codes", "catalog/mask", "catalog/sample", "exchange", "exchange/engine",
 	"exchange/pull", "exchange/retention", "exchange/store", "exchange/transform", "sharing", "sharing/filter",
 }
 

@@ -73,7 +73,6 @@ func checks() []check {
 		{"disk", false, disk},
 		{"keys", false, keyFile},
 		{"signer", false, signer},
-		{"calendar", false, workingDays},
 		{"listen", false, port},
 		{"database", false, nil}, // Opened by Run, which closes it, too.
 		{"role", true, primary},
@@ -86,6 +85,7 @@ func checks() []check {
 		{"sources", true, sources},
 		{"schedules", true, schedules},
 		{"sealer", true, sealer},
+		{"calendar", false, workingDays}, // Of the database where it answers.
 	}
 }
 

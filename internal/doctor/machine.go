@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/catalog/calendar"
 )
 
@@ -94,14 +95,20 @@ func size(n uint64) string {
 
 // workingDays asks whether the terms of requests can be counted: this year's days off must be known, and next year's once
 // the State Council has announced them, which it does in November.
-func workingDays(_ context.Context, s *subject) []Finding {
+func workingDays(ctx context.Context, s *subject) []Finding {
 	const name = "calendar"
 	days, err := calendar.New()
 	if err != nil {
 		return one(fail(name, "The calendar of working days cannot be read.", "The program is damaged.", "Install it anew."))
 	}
+	if s.db != nil {
+		// A schema of before has no calendar; its own check says so.
+		if kept, err := catalog.LoadCalendar(ctx, s.db.Pool); err == nil {
+			days = kept
+		}
+	}
 	year := s.Clock().In(days.Zone()).Year()
-	const cause, mend = "Terms that fall there are counted by weekdays and shown as provisional.", "Install a release of Shuqiao that holds that year's notice of days off."
+	const cause, mend = "Terms that fall there are counted by weekdays and shown as provisional.", "Import that year's announcement on the console's page of working days, or by shuqiao calendar import."
 	switch {
 	case !days.Covers(year):
 		return one(fail(name, fmt.Sprintf("The days off of %d are not known.", year), cause, mend))

@@ -222,17 +222,19 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	days, err := calendar.New()
+	days, err := calendar.NewHeld()
 	if err != nil {
 		return err
 	}
 	if p.Catalog, err = catalog.New(catalog.Options{
-		DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Connectors: registry, Log: p.log, Calendar: days,
+		DB: p.DB, Enforcer: p.Enforcer, Keyring: keyring, Connectors: registry, Calendar: days, Log: p.log,
 		Connect: connectors.Options{Dial: SourceDial(cfg.SourceNetworks)}, CheckHost: cfg.SourceNetworks.CheckHost,
 	}); err != nil {
 		return err
 	}
 	p.Sharing = sharing.New(sharing.Options{DB: p.DB, Enforcer: p.Enforcer, Catalog: p.Catalog, Keyring: keyring, Calendar: days, Node: incarnation})
+	p.Catalog.OnCalendar(p.Sharing.CountAgainTx)
+	p.Catalog.OnCalendar(p.Catalog.CountChangesAgainTx)
 	p.Identity.OnLeave(p.Catalog.HandOverTx)
 	p.Identity.OnLeave(p.Sharing.HandOverTx)
 	p.store = store.New(p.DB)

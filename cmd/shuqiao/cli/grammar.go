@@ -84,6 +84,7 @@ var helps = map[string]string{
 	"severity": "info, warning or critical.", "least-severity": "info, warning or critical.", "rule": "Key of a rule.", "until": "As 2026-01-31T00:00:00+08:00, at most 90 days on.",
 	"note": "What is being done about it.", "threshold": "In the unit of the rule.", "webhook": "Its address.", "secret": "File with the secret; it is asked for when not given.",
 	"by": "The head of the provider's sharing office.", "date": "YYYY-MM-DD.", "document": "Number or title of the document.",
+	"year": "As 2027.", "missing": "true: only those that did neither.", "statement": "Why the department holds no data.",
 }
 
 // leaf is the type of a command's flags: A0… for arguments, I0… for flags, File.
@@ -125,7 +126,7 @@ var groupHelps = map[string]string{
 	"resource": "Directory entries.", "mount": "Where the rows of entries come from.", "source": "Connections to departments' systems.", "request": "Sharing requests.",
 	"grant": "Approved requests.", "task": "What the engine does.", "run": "Executions of tasks.", "schedule": "When tasks run by themselves.",
 	"alarm":      "What is wrong, and who hears of it.",
-	"department": "Departments.", "system": "Information systems.", "base-database": "Base and theme databases.", "client": "Consuming systems and their keys.",
+	"department": "Departments.", "system": "Information systems.", "calendar": "Working days.", "base-database": "Base and theme databases.", "client": "Consuming systems and their keys.",
 	"client key": "Keys of consuming systems.", "user": "Accounts.", "policy": "The rules.", "audit": "Evidence.",
 }
 
