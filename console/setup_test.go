@@ -113,10 +113,10 @@ func setup(t testing.TB) *hub {
 	h.entries(t)
 
 	verifier := audit.NewVerifier(h.db, audit.VerifyOptions{}, log)
-	work, stop := context.WithCancel(h.ctx)
+	work, halt := context.WithCancel(h.ctx)
 	var verifying sync.WaitGroup
 	verifying.Go(func() { _ = verifier.Run(work) })
-	t.Cleanup(func() { stop(); verifying.Wait() })
+	t.Cleanup(func() { halt(); verifying.Wait() })
 	pages, err := console.New(console.Options{
 		Enforcer: h.enforcer, Identity: h.identity, Catalog: h.catalog, Sharing: h.sharing, Exchange: h.exchange, Alarm: h.alarm,
 		Log:       audit.NewLog(h.db),
