@@ -125,6 +125,7 @@ func New(opt Options) (*API, error) {
 		{"resources", a.resourceRoutes},
 		{"imports", a.importRoutes},
 		{"open directory", a.openRoutes},
+		{"changes", a.changeRoutes},
 		{"mounts", a.mountRoutes},
 		{"sources", a.sourceRoutes},
 		{"requests", a.requestRoutes},

@@ -17,6 +17,8 @@ type grantListInput struct {
 	Client   uuid.UUID `query:"client_id"`
 
 	SuspendedBy string `query:"suspended_by" enum:"provider,authority,restore" doc:"Suspended grants whose last suspension came from there; restore: by the hub, whose database was restored."`
+
+	Unacknowledged bool `query:"unacknowledged" doc:"Grants that a publication touches which their consumer has not taken note of."`
 }
 
 type confirmRestoredInput struct {
@@ -39,7 +41,7 @@ func (a *API) grantRoutes() {
 	handle(a, get("/grants", "List grants", authz.GrantRead), func(ctx context.Context, p authz.Principal, in *grantListInput) (list[sharing.Grant], error) {
 		return newList(s.ListGrants(ctx, p, sharing.GrantFilter{
 			State: sharing.GrantState(in.State), Side: sharing.Side(in.Side), ResourceID: in.Resource, ClientID: in.Client,
-			SuspendedBy: sharing.SuspendedBy(in.SuspendedBy),
+			SuspendedBy: sharing.SuspendedBy(in.SuspendedBy), Unacknowledged: in.Unacknowledged,
 		}, in.page()))
 	})
 	handle(a, get("/grants/{id}", "One grant", authz.GrantRead), func(ctx context.Context, p authz.Principal, in *IDInput) (sharing.Grant, error) {

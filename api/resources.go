@@ -44,7 +44,8 @@ type draftInput struct {
 	Body catalog.Metadata
 }
 
-type versionPathInput struct {
+// VersionPathInput is a version of an object by its number.
+type VersionPathInput struct {
 	IDInput
 	Number int `path:"number" minimum:"1" maximum:"1000000"`
 }
@@ -113,7 +114,7 @@ func (a *API) resourceRoutes() {
 		return newList(versions, "", err)
 	})
 	handleMove(a, create("/resources/{id}/versions", "Begin a new version beside the published one", authz.ResourceCompile), s.StartVersion)
-	handle(a, get("/resources/{id}/versions/{number}", "One version", authz.ResourceRead), func(ctx context.Context, p authz.Principal, in *versionPathInput) (catalog.Resource, error) {
+	handle(a, get("/resources/{id}/versions/{number}", "One version", authz.ResourceRead), func(ctx context.Context, p authz.Principal, in *VersionPathInput) (catalog.Resource, error) {
 		return s.GetVersion(ctx, p, in.ID, in.Number)
 	})
 	handle(a, get("/resources/{id}/history", "Review history", authz.ResourceReadDraft), func(ctx context.Context, p authz.Principal, in *IDInput) (list[catalog.HistoryEntry], error) {
@@ -134,8 +135,6 @@ func (a *API) resourceRoutes() {
 	handleMove(a, post("/resources/{id}/submit", "Submit to the department's review", authz.ResourceSubmit), s.Submit)
 	handleMove(a, post("/resources/{id}/recall", "Take back out of the department's review", authz.ResourceRecall), s.Recall)
 	handleMove(a, post("/resources/{id}/approve", "Pass the department's review", authz.ResourceApprove), s.Approve)
-	handleReason(a, post("/resources/{id}/return-dept", "Return out of the department's review", authz.ResourceReturnDept), s.ReturnDept)
-	handleReason(a, post("/resources/{id}/return", "Return out of the authority's review", authz.ResourceReturn), s.Return)
 	handleMove(a, post("/resources/{id}/publish", "Publish", authz.ResourcePublish), s.Publish)
 	handle(a, post("/resources/{id}/take-offline", "Hide on the provider's request", authz.ResourceTakeOffline), func(ctx context.Context, p authz.Principal, in *offlineInput) (catalog.Resource, error) {
 		version, err := in.version()

@@ -140,6 +140,17 @@ func TestClientKnowsEveryField(t *testing.T) {
 		{client.Proof{}, audit.Proof{}},
 		{client.RuleChanges{}, authz.Changes{}},
 		{client.Rule{}, authz.Rule{}},
+		{client.ChangeEvent{}, catalog.ChangeEvent{}},
+		{client.Extension{}, catalog.Extension{}},
+		{client.NewChange{}, catalog.NewChange{}},
+		{client.ChangeCounts{}, catalog.ChangeCounts{}},
+		{client.Comment{}, catalog.Comment{}},
+		{client.AssessmentFile{}, catalog.AssessmentFile{}},
+		{client.Break{}, catalog.Break{}},
+		{client.Impact{}, sharing.Impact{}},
+		{client.ImpactBreak{}, sharing.ImpactBreak{}},
+		{client.ImpactUse{}, sharing.ImpactUse{}},
+		{client.GrantChange{}, sharing.GrantChange{}},
 	} {
 		got, want := jsonFields(reflect.TypeOf(pair[0])), jsonFields(reflect.TypeOf(pair[1]))
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -48,7 +48,10 @@ const (
 	ResourceTakeOffline Action = "resource.take_offline"
 	ResourceRepublish   Action = "resource.republish"
 	ResourceRevoke      Action = "resource.revoke"
-	ResourceConsent     Action = "resource.consent" // Record or withdraw standing consent.
+	ResourceConsent     Action = "resource.consent"    // Record or withdraw standing consent.
+	ResourceComment     Action = "resource.comment"    // Remarks of makers and reviewers on a version.
+	ChangeEventRecord   Action = "change_event.record" // Say that something changed which an entry has to follow, or that it did not.
+	ChangeEventExtend   Action = "change_event.extend" // With the authority's consent (Order 809, Art 17).
 	SourceRead          Action = "source.read"
 	SourceWrite         Action = "source.write"
 	SourceProbe         Action = "source.probe"
@@ -72,6 +75,7 @@ const (
 	GrantTerminate    Action = "grant.terminate"
 	GrantExpire       Action = "grant.expire"
 
+	GrantAcknowledge     Action = "grant.acknowledge"      // The consumer has taken note of a change of what it uses.
 	GrantConfirmRestored Action = "grant.confirm_restored" // Say after a restore that the grants it suspended are in force.
 
 	TaskRead      Action = "task.read"
@@ -156,6 +160,9 @@ var actions = []struct {
 	{ResourceRepublish, anyDepartment},
 	{ResourceRevoke, anyDepartment},
 	{ResourceConsent, ownDepartment},
+	{ResourceComment, ownDepartment},
+	{ChangeEventRecord, ownDepartment},
+	{ChangeEventExtend, anyDepartment},
 	{SourceRead, ownDepartment},
 	{SourceWrite, ownDepartment},
 	{SourceProbe, ownDepartment},
@@ -177,6 +184,7 @@ var actions = []struct {
 	{GrantResume, ownDepartment},
 	{GrantTerminate, ownDepartment},
 	{GrantExpire, anyDepartment},
+	{GrantAcknowledge, ownDepartment},
 	{GrantConfirmRestored, anyDepartment},
 	{TaskRead, ownDepartment},
 	{TaskWrite, ownDepartment},

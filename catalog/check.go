@@ -45,6 +45,7 @@ type Facts struct {
 	Related         map[string]bool     // Of the codes named as related, those of entries that can be read.
 	Coder           codes.CodeGenerator // Judges codes; nil means codes.NationalCoder.
 	Codes           *CodeBook           // The code tables; nil judges by the lists of the program.
+	Documents       map[string]bool     // Digests of the documents of assessments that are kept with the entry; nil: not looked up.
 }
 
 // checker collects findings in the order of the fields.
@@ -331,6 +332,8 @@ func (c *checker) assessment(name string, a *Assessment, message string) {
 	c.demand(isSHA256(a.SHA256))
 	if !isSHA256(a.SHA256) {
 		c.block(name+".sha256", "bad_form", "give the SHA-256 digest of the document as 64 hexadecimal digits")
+	} else if c.facts.Documents != nil && !c.facts.Documents[strings.ToLower(a.SHA256)] {
+		c.warn(name+".sha256", "not_attached", "the document itself is not here for the reviewers to read; attach it")
 	}
 }
 

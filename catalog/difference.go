@@ -7,15 +7,16 @@ import (
 
 // Difference is one thing that two versions of an entry state differently.
 type Difference struct {
-	Field  string // JSON name of the field, such as "summary" or "withhold_basis.title"; of an item's field, such as "grade".
-	Before any    // The value, of the type that Metadata or Item has; the zero value where nothing was stated.
-	After  any
+	Field  string `json:"field"`  // JSON name of the field, such as "summary" or "withhold_basis.title"; of an item's field, such as "grade".
+	Before any    `json:"before"` // The value, of the type that Metadata or Item has; the zero value where nothing was stated.
+	After  any    `json:"after"`
 }
 
 // ItemDifference is one item that was added, removed, changed or moved. Items are the same when their identifiers are.
 type ItemDifference struct {
-	Before, After *Item // nil where the item was not there.
-	Changes       []Difference
+	Before  *Item        `json:"before,omitempty"` // nil where the item was not there.
+	After   *Item        `json:"after,omitempty"`  // Likewise.
+	Changes []Difference `json:"changes"`
 }
 
 // Compare lists what two versions state differently: the fields of the entry in their order, then the items in the order of

@@ -178,6 +178,9 @@ func (s *Service) DiscardDraft(ctx context.Context, p authz.Principal, id uuid.U
 				return fmt.Errorf("discarding version %d: %w", v.Number, err)
 			}
 		}
+		if err := forgetDocuments(ctx, tx, id); err != nil {
+			return err
+		}
 		if r.Published == 0 {
 			_, err = tx.Exec(ctx, "DELETE FROM resource WHERE id = $1", id)
 		} else {

@@ -56,6 +56,14 @@ func (s *Service) facts(ctx context.Context, tx *db.Tx, r Resource, v Version) (
 	if err := s.tableFacts(ctx, tx, r, v, &f); err != nil {
 		return Facts{}, err
 	}
+	documents, err := column[string](ctx, tx, "SELECT sha256 FROM assessment_file WHERE resource_id = $1", r.ID)
+	if err != nil {
+		return Facts{}, err
+	}
+	f.Documents = make(map[string]bool, len(documents))
+	for _, digest := range documents {
+		f.Documents[digest] = true
+	}
 	f.Similar, err = similar(ctx, tx, r, v)
 	return f, err
 }

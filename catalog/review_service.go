@@ -56,14 +56,15 @@ func (s *Service) Approve(ctx context.Context, p authz.Principal, id uuid.UUID, 
 	return s.move(ctx, p, id, ifMatch, StepApprove, "", nil, nil)
 }
 
-// ReturnDept sends a version back from the department's review; the reason is mandatory.
-func (s *Service) ReturnDept(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, reason string) (Resource, error) {
-	return s.move(ctx, p, id, ifMatch, StepReturnDept, reason, nil, nil)
+// ReturnDept sends a version back from the department's review. The reason is mandatory: words, and codes of ReturnCodes that go
+// before them.
+func (s *Service) ReturnDept(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, reason string, codes ...ReturnCode) (Resource, error) {
+	return s.sendBack(ctx, p, id, ifMatch, StepReturnDept, reason, codes)
 }
 
-// Return sends a version back from the authority's review; the reason is mandatory.
-func (s *Service) Return(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, reason string) (Resource, error) {
-	return s.move(ctx, p, id, ifMatch, StepReturn, reason, nil, nil)
+// Return sends a version back from the authority's review. The reason is mandatory, as in ReturnDept.
+func (s *Service) Return(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, reason string, codes ...ReturnCode) (Resource, error) {
+	return s.sendBack(ctx, p, id, ifMatch, StepReturn, reason, codes)
 }
 
 // Publish makes a version the one that others see. The first publication gives the entry its code; a later one
@@ -95,6 +96,9 @@ func (s *Service) Publish(ctx context.Context, p authz.Principal, id uuid.UUID, 
 			if err := s.carryMount(ctx, tx, *r, before, *v); err != nil {
 				return err
 			}
+			if err := noteBreaks(ctx, tx, *r, before, *v); err != nil {
+				return err
+			}
 		}
 		now := tx.Now()
 		v.PublishedAt = &now
@@ -103,13 +107,24 @@ func (s *Service) Publish(ctx context.Context, p authz.Principal, id uuid.UUID, 
 	})
 }
 
-// TakeOffline hides a published entry on the provider's recorded request; the reason is mandatory.
+// TakeOffline hides a published entry on the provider's recorded request; the reason is mandatory. Where grants are in force, the
+// filing after negotiation with their consumers is, too (Order 809, Art 27).
 func (s *Service) TakeOffline(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, reason string, request OfflineRequest) (Resource, error) {
-	return s.move(ctx, p, id, ifMatch, StepTakeOffline, reason, request, func(*db.Tx, authz.Principal, *Resource, *Version) error {
+	return s.move(ctx, p, id, ifMatch, StepTakeOffline, reason, request, func(tx *db.Tx, _ authz.Principal, r *Resource, _ *Version) error {
 		c := &checker{facts: Facts{Today: s.today()}}
 		c.required("request.by", request.By, "name the head of the provider's sharing office who asked for this")
 		c.date("request.date", request.Date)
 		c.required("request.document", request.Document, "give number or title of the request")
+		var used bool
+		err := tx.QueryRow(ctx, `
+			SELECT EXISTS (SELECT FROM sharing_grant WHERE resource_id = $1 AND state IN ('pending_delivery', 'active', 'suspended') AND valid_to > $2)`,
+			r.ID, tx.Now()).Scan(&used)
+		if err != nil {
+			return fmt.Errorf("looking for grants: %w", err)
+		}
+		if used {
+			c.required("request.filing", request.Filing, "there are grants in force: give the filing after negotiation with their consumers (Art 27)")
+		}
 		return fault.InvalidFields(c.blocks)
 	})
 }
@@ -212,6 +227,9 @@ func (s *Service) move(ctx context.Context, p authz.Principal, id uuid.UUID, ifM
 			}
 		}
 		if err := s.shift(ctx, tx, p, *r, v, step, reason, document); err != nil {
+			return err
+		}
+		if err := s.followChange(ctx, tx, *r, v, step, reason); err != nil {
 			return err
 		}
 		v.State, v.UpdatedAt = m.To, tx.Now()

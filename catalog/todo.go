@@ -23,6 +23,9 @@ type Waiting struct {
 	ShareType    ShareType
 	Round        int // Review round, from 1.
 	Since        time.Time
+	Update       bool       // An earlier version is published: the authority decides within two working days (Order 809, Art 17).
+	DueAt        *time.Time `db:"-"` // Until when; nil where no limit runs.
+	Light        Light      `db:"-"`
 }
 
 // TodoStates returns the states in which a version waits for somebody.
@@ -87,7 +90,8 @@ func (s *Service) ListTodo(ctx context.Context, p authz.Principal, state State, 
 		return nil, "", err
 	}
 	rows, err := s.db.Pool.Query(ctx, `
-		SELECT r.id, v.version, v.name, r.provider_dept_id AS department_id, d.name AS department, v.share_type, v.round, v.updated_at AS since
+		SELECT r.id, v.version, v.name, r.provider_dept_id AS department_id, d.name AS department, v.share_type, v.round, v.updated_at AS since,
+			r.published IS NOT NULL AS update
 		FROM resource_version v JOIN resource r ON r.id = v.resource_id AND r.newest = v.version JOIN department d ON d.id = r.provider_dept_id
 		WHERE `+where+` AND ($4 = '%%' OR v.name ILIKE $4) AND (NOT $5 OR (v.updated_at, r.id) > ($6, $7))
 		ORDER BY v.updated_at, r.id LIMIT $8`, append(args, contains(clean(text)), more, at, id, page.Size()+1)...)
@@ -101,6 +105,27 @@ func (s *Service) ListTodo(ctx context.Context, p authz.Principal, state State, 
 	for i := range out {
 		out[i].Since = out[i].Since.UTC()
 	}
+	if state == PlatformReview {
+		if err := s.reviewLimits(ctx, p, out); err != nil {
+			return nil, "", err
+		}
+	}
 	out, next := cut(out, page, func(w Waiting) string { return db.Next(w.Since, w.ID) })
 	return out, next, nil
+}
+
+// reviewLimits says until when the authority decides on updates.
+func (s *Service) reviewLimits(ctx context.Context, p authz.Principal, waiting []Waiting) error {
+	rule, err := limitOf(ctx, s.db.Pool, limitReview, p.Department)
+	if err != nil {
+		return err
+	}
+	now := s.clock()
+	for i := range waiting {
+		if w := &waiting[i]; w.Update {
+			due, _ := rule.due(s.calendar.Now(), w.Since, rule.Days)
+			w.DueAt, w.Light = &due, reviewLight(now, due)
+		}
+	}
+	return nil
 }

@@ -260,8 +260,8 @@ func testDesk(t *testing.T, h *hub) {
 		t.Fatal(err)
 	}
 	want := map[string]map[string]int{
-		"social_admin": {"sign": 12, "decide": 0, "dept_review": 0, "confirm": 0, "failed": 0}, "social_operator": {"supplement": 0, "returned": 0, "failed": 0},
-		"police_admin": {"sign": 0, "decide": 1, "dept_review": 1, "confirm": 0, "failed": 0}, "platform_operator": {"accept": 1, "platform_review": 0, "confirm": 0, "failed": 0},
+		"social_admin": {"sign": 12, "decide": 0, "dept_review": 0, "change": 0, "acknowledge": 0, "confirm": 0, "failed": 0}, "social_operator": {"supplement": 0, "returned": 0, "change": 0, "failed": 0},
+		"police_admin": {"sign": 0, "decide": 1, "dept_review": 1, "change": 0, "acknowledge": 0, "confirm": 0, "failed": 0}, "platform_operator": {"accept": 1, "platform_review": 0, "confirm": 0, "failed": 0},
 	}
 	for who, counts := range want {
 		b := h.as(t, who)

@@ -86,6 +86,8 @@ type entryPage struct {
 	Directory  bool
 	AwaitsHead bool // Nothing can be done by the reader who made it.
 	Drift      *driftCard
+	Tabs       []tab
+	Impact     *sharing.Impact // nil where the version touches nobody.
 }
 
 // factSection is one part of what an entry states.
@@ -158,11 +160,6 @@ var entryLooks = map[catalog.Step]entryAct{
 	catalog.StepDiscard:         {Icon: "trash", Danger: true},
 }
 
-// returnReasons are the usual reasons for which reviewers send an entry back.
-func returnReasons() []string {
-	return []string{"name", "summary", "items", "grade", "mask", "share_basis", "classification", "assessment", "signoff", "duplicate", "contact"}
-}
-
 // drawEntry draws the form of a draft for those who may change it, else the entry for its reviewers, with the form of a failed
 // act opened.
 func (v *visit) drawEntry(id uuid.UUID, failed string, problem error) error {
@@ -188,6 +185,10 @@ func (v *visit) drawEntry(id uuid.UUID, failed string, problem error) error {
 	}
 	if e.Newest > e.Version.Number {
 		page.DraftIs = e.Newest
+	}
+	page.Tabs = v.entryTabs(e.Resource, "content")
+	if page.Impact, err = v.impactOf(e.Resource); err != nil {
+		return err
 	}
 	if e.Review {
 		found, err := v.Catalog.Findings(v.r.Context(), v.principal, id)
@@ -270,7 +271,7 @@ func (v *visit) entryActs(e entry, failed string) ([]entryAct, error) {
 		a.Act, a.Key, a.Typed = string(step), "entry_act."+string(step), map[string]string{}
 		switch step {
 		case catalog.StepReturn, catalog.StepReturnDept:
-			a.Codes = choices(v, "return_reason", returnReasons())
+			a.Codes = choices(v, "return_reason", catalog.ReturnCodes())
 		case catalog.StepPublish:
 			a.Note = v.say("compile.publish_first")
 			if e.Published != 0 {
@@ -359,11 +360,11 @@ func (v *visit) act(ctx context.Context, id uuid.UUID, step catalog.Step, versio
 	case catalog.StepApprove:
 		_, err = s.Approve(ctx, p, id, version)
 	case catalog.StepReturnDept:
-		_, err = s.ReturnDept(ctx, p, id, version, reason)
+		_, err = s.ReturnDept(ctx, p, id, version, reason, v.reasonCodes()...)
 	case catalog.StepPublish:
 		_, err = s.Publish(ctx, p, id, version)
 	case catalog.StepReturn:
-		_, err = s.Return(ctx, p, id, version, reason)
+		_, err = s.Return(ctx, p, id, version, reason, v.reasonCodes()...)
 	case catalog.StepStartVersion:
 		_, err = s.StartVersion(ctx, p, id, version)
 	case catalog.StepRecordConsent:
@@ -394,15 +395,23 @@ func (v *visit) act(ctx context.Context, id uuid.UUID, step catalog.Step, versio
 func (v *visit) reason() string {
 	written := v.field("reason") // Parses the form, too.
 	var parts []string
-	for _, code := range v.r.PostForm["reason_code"] {
-		if slices.Contains(returnReasons(), code) {
-			parts = append(parts, v.word("return_reason", code))
-		}
+	for _, code := range v.reasonCodes() {
+		parts = append(parts, v.word("return_reason", code))
 	}
 	if written != "" {
 		parts = append(parts, written)
 	}
 	return strings.Join(parts, v.say("list.semicolon"))
+}
+
+// reasonCodes are the reasons that were ticked.
+func (v *visit) reasonCodes() (out []catalog.ReturnCode) {
+	for _, code := range v.r.PostForm["reason_code"] {
+		if known := catalog.ReturnCode(code); slices.Contains(catalog.ReturnCodes(), known) && !slices.Contains(out, known) {
+			out = append(out, known)
+		}
+	}
+	return out
 }
 
 // entryWords says the values of an entry's fields as people do.

@@ -13,6 +13,7 @@ import (
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/internal/db"
 	"github.com/shuqiao/shuqiao/internal/fault"
+	"github.com/shuqiao/shuqiao/sharing"
 )
 
 // maxDraft bounds what the form of an entry may send: a thousand items with long texts, each character three bytes that are
@@ -21,7 +22,9 @@ const maxDraft = 6 << 20
 
 // draftForm is the form of a draft with what was typed.
 type draftForm struct {
-	Drift      *driftCard       // Why the hub has begun the draft, or what else has changed at the source.
+	Drift      *driftCard // Why the hub has begun the draft, or what else has changed at the source.
+	Tabs       []tab
+	Impact     *sharing.Impact  // nil where the version touches nobody.
 	Resource   catalog.Resource // As it is stored.
 	M          catalog.Metadata // As it was typed.
 	RowVersion int64
@@ -99,6 +102,11 @@ func (v *visit) drawDraft(e entry, typed *draftOf, problem error) error {
 	page := draftForm{
 		Resource: r, M: r.Version.Metadata, RowVersion: r.RowVersion, Provider: v.department(r.ProviderDeptID), NotSecret: catalog.NotSecret,
 		CanDiscard: slices.Contains(e.Acts, catalog.StepDiscard), CanSubmit: slices.Contains(e.Acts, catalog.StepSubmit),
+		Tabs: v.entryTabs(r, "content"),
+	}
+	var err error
+	if page.Impact, err = v.impactOf(r); err != nil {
+		return err
 	}
 	if r.Version.State == catalog.Returned {
 		for _, h := range e.History {

@@ -116,6 +116,7 @@ func (c *console) routes() {
 	c.deskRoutes(m)
 	c.compileRoutes(m)
 	c.importRoutes(m)
+	c.changesRoutes(m)
 	c.registerRoutes(m)
 	c.codeTableRoutes(m)
 	c.coverageRoutes(m)

@@ -31,6 +31,7 @@ func TestDeciding(t *testing.T) {
 	t.Run("the page of a grant", func(t *testing.T) { testGrantPage(t, h) })
 	t.Run("what a restore suspended", func(t *testing.T) { testRestored(t, h) })
 	t.Run("addresses of forms lead to their pages", func(t *testing.T) { testFormAddresses(t, h) })
+	t.Run("an entry changes in sight of those who use it", func(t *testing.T) { testChanges(t, h) })
 }
 
 // asked makes a request of social security for population in the state in_review, or before it.

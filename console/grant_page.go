@@ -24,6 +24,15 @@ type grantPage struct {
 	Access  string // Address of what the client can see, for those who may ask.
 	Use     grantUse
 	Stop    *grantStop // Of a grant that is suspended or terminated.
+
+	Changes        []grantChange
+	CanAcknowledge bool
+}
+
+// grantChange is a publication that touches a grant, in words.
+type grantChange struct {
+	sharing.GrantChange
+	Lines []string
 }
 
 func (p grantPage) charts() bool { return p.Use.Chart != "" }
@@ -85,6 +94,9 @@ func (v *visit) drawGrant(id uuid.UUID, failed string, problem error) error {
 		Grant: g, Row: names.grant(g), Terms: v.termsOfGrant(g, v.version(sharingResource{g.ResourceID, g.ResourceVersion})),
 	}
 	page.Access = v.clientAccessLink(g.ClientID, g.ConsumerDeptID)
+	if err := v.fillChanges(&page); err != nil {
+		return err
+	}
 	if v.principal.Department == g.ConsumerDeptID {
 		page.Address = hostOf(v.r) + "/api/v1/data/" + g.ResourceID.String() + "/rows"
 	}
@@ -231,3 +243,24 @@ func (c *console) moveGrant(v *visit) error {
 
 // backToGrant leads who reloads or follows the address of a form to the page that has the form.
 func (c *console) backToGrant(v *visit) error { return v.back("/grants/") }
+
+// fillChanges lists the publications that touch the grant.
+func (v *visit) fillChanges(page *grantPage) error {
+	changes, err := v.Sharing.GrantChanges(v.r.Context(), v.principal, page.Grant.ID)
+	if err != nil {
+		return err
+	}
+	page.CanAcknowledge = v.may(authz.GrantAcknowledge, authz.Target{Kind: "grant", ID: page.Grant.ID.String(), Department: page.Grant.ConsumerDeptID})
+	for _, c := range changes {
+		row := grantChange{GrantChange: c}
+		for _, b := range c.Breaks {
+			name := b.Name
+			if b.No == 0 {
+				name = v.say("comments.whole")
+			}
+			row.Lines = append(row.Lines, name+v.say("list.colon")+v.word("break", b.Kind))
+		}
+		page.Changes = append(page.Changes, row)
+	}
+	return nil
+}

@@ -1,43 +1,11 @@
 package console_test
 
 import (
-	"bytes"
-	"mime/multipart"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 )
-
-// upload sends a file by the form of the page of imports.
-func (b *browser) upload(mode, name, content string) (int, string, string) {
-	b.t.Helper()
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
-	if err := form.WriteField("mode", mode); err != nil {
-		b.t.Fatal(err)
-	}
-	if name != "" {
-		file, err := form.CreateFormFile("file", name)
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		if _, err := file.Write([]byte(content)); err != nil {
-			b.t.Fatal(err)
-		}
-	}
-	if err := form.Close(); err != nil {
-		b.t.Fatal(err)
-	}
-	request, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.hub.server.URL+"/ui/imports", &body)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", form.FormDataContentType())
-	answer, err := b.http.Do(request)
-	status, page := b.read(answer, err)
-	return status, page, answer.Request.URL.Path
-}
 
 // A file is sent, its errors are shown by cell, a right one is written; others do not see it.
 func testImports(t *testing.T, h *hub) {
@@ -48,7 +16,7 @@ func testImports(t *testing.T, h *hub) {
 			t.Errorf("the page has no %s", want)
 		}
 	}
-	if status, page, _ := operator.upload("all", "", ""); status != http.StatusUnprocessableEntity || !strings.Contains(page, `role="alert"`) {
+	if status, page, _ := operator.upload("/ui/imports", "", "", "mode", "all"); status != http.StatusUnprocessableEntity || !strings.Contains(page, `role="alert"`) {
 		t.Errorf("without a file: %d", status)
 	}
 	settled := func(path string) string {
@@ -62,7 +30,7 @@ func testImports(t *testing.T, h *hub) {
 			}
 		}
 	}
-	_, _, wrong := operator.upload("all", "示例.csv", "资源名称,共享类型\n导入的示例信息,随便\n")
+	_, _, wrong := operator.upload("/ui/imports", "示例.csv", "资源名称,共享类型\n导入的示例信息,随便\n", "mode", "all")
 	page = settled(wrong)
 	if !strings.Contains(page, ">B2<") || !strings.Contains(page, "不是可选的值") || strings.Contains(page, `id="apply"`) {
 		t.Errorf("the wrong file: %s", page)
@@ -73,7 +41,7 @@ func testImports(t *testing.T, h *hub) {
 	if status, body := operator.get(wrong + "/result"); status != http.StatusOK || !strings.HasPrefix(body, "PK") {
 		t.Errorf("its result: %d", status)
 	}
-	_, _, right := operator.upload("all", "示例.csv", "资源名称,共享类型\n导入的示例信息,有条件共享\n")
+	_, _, right := operator.upload("/ui/imports", "示例.csv", "资源名称,共享类型\n导入的示例信息,有条件共享\n", "mode", "all")
 	if page = settled(right); !strings.Contains(page, `id="apply"`) || !strings.Contains(page, "新增 1 条") {
 		t.Fatalf("the right file: %s", page)
 	}

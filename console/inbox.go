@@ -26,7 +26,7 @@ type noticeRow struct {
 var noticeIcons = map[sharing.NoticeEvent]string{
 	"approve": "circle-check", "grant_standing": "circle-check", "refuse": "ban", "return": "rotate", "return_dept": "rotate",
 	"supplement": "edit", "suspend": "player-pause", "resume": "player-play", "terminate": "player-stop", "revoke": "ban",
-	"expire": "hourglass", "expiring": "hourglass", "take_offline": "player-stop", "withdraw": "x", "extend": "clock", "publish": "versions",
+	"expire": "hourglass", "expiring": "hourglass", "take_offline": "player-stop", "withdraw": "x", "extend": "clock", "publish": "versions", "change": "versions",
 }
 
 func (v *visit) notices(page db.Page) ([]noticeRow, string, error) {

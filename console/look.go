@@ -166,6 +166,8 @@ var tones = map[string]string{
 	"mount_state.suspended": "orange",
 	"item_change.added":     "green", "item_change.removed": "red", "item_change.changed": "blue",
 	"base_state.bound": "green", "base_state.registered": "blue", "base_state.open": "yellow",
+	"change_state.open": "yellow", "change_state.submitted": "blue", "change_state.done": "green",
+	"light.normal": "green", "light.warn": "orange", "light.yellow": "yellow", "light.red": "red",
 	"covered.true": "green", "covered.false": "orange", "coverage_state.listed": "green", "coverage_state.nil_return": "azure", "coverage_state.missing": "red",
 	"nil_state.filed": "green", "nil_state.withdrawn": "secondary", "day_kind.off": "red", "day_kind.work": "azure", "day_kind.week": "secondary",
 	"element_state.current": "green", "duty_kind.claim": "blue", "duty_kind.contest": "orange",

@@ -35,6 +35,7 @@ func menu() []menuEntry {
 		{group: "catalogue", name: "directory", path: "/resources", icon: "database"},
 		{group: "catalogue", name: "compile", path: "/compile", icon: "file-plus", actions: []authz.Action{authz.ResourceCompile, authz.ResourceApprove, authz.ResourcePublish}},
 		{group: "catalogue", name: "imports", path: "/imports", icon: "file-spreadsheet", actions: []authz.Action{authz.ResourceCompile, authz.ResourceApprove, authz.ResourcePublish}},
+		{group: "catalogue", name: "changes", path: "/changes", icon: "clock", actions: []authz.Action{authz.ResourceReadDraft}},
 		{group: "catalogue", name: "base_databases", path: "/base-databases", icon: "layout-grid", actions: []authz.Action{authz.BaseDatabaseRead}},
 		{group: "catalogue", name: "systems", path: "/systems", icon: "server", actions: []authz.Action{authz.SystemWrite, authz.ResourcePublish}},
 		{group: "catalogue", name: "code_tables", path: "/code-tables", icon: "list-details", actions: []authz.Action{authz.CodeTableRead}},

@@ -1,11 +1,13 @@
 package console_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
+	"mime/multipart"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -425,4 +427,36 @@ func (h *hub) publish(t testing.TB, create func() (catalog.Resource, error)) cat
 		t.Fatalf("publishing: %v", err)
 	}
 	return r
+}
+
+// upload sends a file, none where it has no name, and other fields by a form; it returns where that led, too.
+func (b *browser) upload(path, name, content string, fields ...string) (int, string, string) {
+	b.t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	for i := 0; i+1 < len(fields); i += 2 {
+		if err := form.WriteField(fields[i], fields[i+1]); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	if name != "" {
+		file, err := form.CreateFormFile("file", name)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if _, err := file.Write([]byte(content)); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	if err := form.Close(); err != nil {
+		b.t.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.hub.server.URL+path, &body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", form.FormDataContentType())
+	answer, err := b.http.Do(request)
+	status, page := b.read(answer, err)
+	return status, page, answer.Request.URL.Path
 }

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -29,9 +30,27 @@ type todoFilter struct {
 // todoRows are things of one kind, the most urgent first.
 type todoRows struct {
 	Requests  []requestRow
-	Resources []catalog.Waiting
+	Resources []waitingRow
 	Runs      []exchange.WaitingRun
 	Grants    []grantRow
+	Changes   []changeRow
+}
+
+// waitingRow is a version that waits, with the limit of the authority's review where one runs.
+type waitingRow struct {
+	catalog.Waiting
+	Clock clock
+}
+
+func (v *visit) waitingRows(all []catalog.Waiting) []waitingRow {
+	rows := make([]waitingRow, len(all))
+	for i, w := range all {
+		rows[i].Waiting = w
+		if w.DueAt != nil {
+			rows[i].Clock = v.limitClock(*w.DueAt, w.Light)
+		}
+	}
+	return rows
 }
 
 // todoKinds lists every kind, in the order of the page.
@@ -44,6 +63,8 @@ func todoKinds() []todoKind {
 		{name: "dept_review", icon: "checks"},
 		{name: "platform_review", icon: "shield-check"},
 		{name: "returned", icon: "rotate"},
+		{name: "change", icon: "clock"},
+		{name: "acknowledge", icon: "versions"},
 		{name: "confirm", icon: "trash"},
 		{name: "failed", icon: "alert-triangle"},
 		{name: "restored", icon: "key"},
@@ -53,8 +74,18 @@ func todoKinds() []todoKind {
 		switch name {
 		case "dept_review", "platform_review", "returned":
 			kinds[i].list = func(v *visit, f todoFilter, page db.Page) (rows todoRows, next string, err error) {
-				rows.Resources, next, err = v.Catalog.ListTodo(v.r.Context(), v.principal, catalog.State(name), f.Text, page)
-				return rows, next, err
+				all, next, err := v.Catalog.ListTodo(v.r.Context(), v.principal, catalog.State(name), f.Text, page)
+				return todoRows{Resources: v.waitingRows(all)}, next, err
+			}
+		case "change":
+			kinds[i].list = func(v *visit, _ todoFilter, page db.Page) (todoRows, string, error) {
+				all, next, err := v.Catalog.ChangeEvents(v.r.Context(), v.principal, catalog.ChangeFilter{State: catalog.ChangeOpen}, page)
+				return todoRows{Changes: v.changeRows(all, uuid.Nil, "")}, next, err
+			}
+		case "acknowledge":
+			kinds[i].list = func(v *visit, _ todoFilter, page db.Page) (todoRows, string, error) {
+				all, next, err := v.Sharing.ListGrants(v.r.Context(), v.principal, sharing.GrantFilter{Side: sharing.ConsumerSide, Unacknowledged: true}, page)
+				return todoRows{Grants: v.names().grants(all)}, next, err
 			}
 		case "confirm", "failed":
 			kinds[i].list = func(v *visit, _ todoFilter, page db.Page) (rows todoRows, next string, err error) {
@@ -99,6 +130,18 @@ func (v *visit) countTodo(ctx context.Context) (map[string]int64, error) {
 	}
 	for kind, n := range runs {
 		out[string(kind)] = n
+	}
+	if v.mayOwn(authz.ChangeEventRecord) {
+		changes, err := v.Catalog.CountChanges(ctx, v.principal)
+		if err != nil {
+			return nil, err
+		}
+		out["change"] = changes.Open
+	}
+	if v.Sharing.MayAcknowledge(v.principal) {
+		if out["acknowledge"], err = v.Sharing.CountUnacknowledged(ctx, v.principal); err != nil {
+			return nil, err
+		}
 	}
 	restored, err := v.Sharing.CountRestored(ctx, v.principal)
 	if err != nil {
@@ -206,7 +249,7 @@ func (c *console) showTodo(v *visit) error {
 // showTodoKind is the whole list of one kind, as a page or as a table.
 func (v *visit) showTodoKind(page todoPage, kind todoKind, n int64) error {
 	f := todoFilter{}
-	if page.ByText = kind.name != "confirm" && kind.name != "failed" && kind.name != "restored"; page.ByText {
+	if page.ByText = !slices.Contains([]string{"change", "acknowledge", "confirm", "failed", "restored"}, kind.name); page.ByText {
 		f.Text = v.query("q")
 	}
 	page.ByDepartment = kind.name == "accept" || kind.name == "decide"
@@ -239,9 +282,9 @@ func (v *visit) showTodoKind(page todoPage, kind todoKind, n int64) error {
 func (v *visit) todoSheet(kind string) (columns []string, cells func(todoRows) [][]string) {
 	switch kind {
 	case "dept_review", "platform_review", "returned":
-		return []string{"request.resource", "request.provider", "item.share", "todo.round", "todo.since"}, func(rows todoRows) (out [][]string) {
+		return []string{"request.resource", "request.provider", "item.share", "todo.round", "todo.since", "changes.review_due"}, func(rows todoRows) (out [][]string) {
 			for _, r := range rows.Resources {
-				out = append(out, []string{r.Name, r.Department, v.word("share_type", r.ShareType), strconv.Itoa(r.Round), v.formats.moment(r.Since)})
+				out = append(out, []string{r.Name, r.Department, v.word("share_type", r.ShareType), strconv.Itoa(r.Round), v.formats.moment(r.Since), v.formats.day(r.DueAt)})
 			}
 			return out
 		}
@@ -252,7 +295,14 @@ func (v *visit) todoSheet(kind string) (columns []string, cells func(todoRows) [
 			}
 			return out
 		}
-	case "restored":
+	case "change":
+		return []string{"request.resource", "changes.cause", "changes.detail", "changes.happened_on", "changes.due"}, func(rows todoRows) (out [][]string) {
+			for _, r := range rows.Changes {
+				out = append(out, []string{r.Resource, v.word("change_cause", r.Cause), r.Detail, r.HappenedOn, v.formats.day(r.DueAt)})
+			}
+			return out
+		}
+	case "restored", "acknowledge":
 		return []string{"request.resource", "grant.client", "request.consumer", "request.provider", "grant.until"}, func(rows todoRows) (out [][]string) {
 			for _, r := range rows.Grants {
 				out = append(out, []string{r.Resource, r.Client, r.Consumer, r.Provider, v.formats.day(r.ValidTo)})

@@ -41,7 +41,7 @@ type NoticeEvent string
 func NoticeEvents() map[string][]NoticeEvent {
 	return map[string][]NoticeEvent{
 		"request":  {"return", "sign", "accept", "supplement", "extend", "approve", "refuse", "grant_standing", "withdraw", "resubmit", "hand_over"},
-		"grant":    {"suspend", "resume", "terminate", "expire", "revoke", "expiring"},
+		"grant":    {"suspend", "resume", "terminate", "expire", "revoke", "expiring", "change"},
 		"resource": {"approve", "publish", "return", "return_dept", "take_offline", "republish", "revoke"},
 	}
 }
@@ -49,7 +49,8 @@ func NoticeEvents() map[string][]NoticeEvent {
 // noticesSQL finds what happened. Its parameters are the department, the person, since when, now, and whether p may see the
 // department's grants and the versions of its entries that are not published. It comes from the histories, so nothing
 // can be left out or told twice. Who publishes a new version tells those who hold grants of an earlier one.
-const noticesSQL = `
+func noticesSQL() string {
+	return `
 	SELECT 'request' AS kind, t.id AS step, q.id, t.action AS event, CASE WHEN q.consumer_dept_id = $1 THEN 'consumer' ELSE 'provider' END AS side,
 		q.resource_id, q.resource_version AS version, t.reason, t.at
 	FROM request_step t JOIN sharing_request q ON q.id = t.request_id
@@ -66,6 +67,10 @@ const noticesSQL = `
 	WHERE $5 AND g.consumer_dept_id = $1 AND g.state IN ('active', 'suspended') AND g.valid_to > $4
 		AND g.valid_to - make_interval(days => 30) BETWEEN $3 AND $4 AND g.valid_from < g.valid_to - make_interval(days => 30)
 	UNION ALL
+	SELECT 'grant', g.id, g.id, 'change', 'consumer', g.resource_id, g.resource_version, '', v.at
+	FROM version_change v JOIN sharing_grant g ON ` + touchedSQL() + `
+	WHERE $5 AND v.at >= $3 AND g.consumer_dept_id = $1
+	UNION ALL
 	SELECT 'resource', t.id, t.resource_id, t.action, 'consumer', t.resource_id, t.version, t.reason, t.at
 	FROM resource_step t
 	WHERE $5 AND t.at >= $3 AND t.actor_id <> $2 AND t.action IN ('publish', 'take_offline', 'republish', 'revoke') AND EXISTS (
@@ -76,6 +81,7 @@ const noticesSQL = `
 	FROM resource_step t JOIN resource r ON r.id = t.resource_id
 	WHERE $6 AND t.at >= $3 AND t.actor_id <> $2 AND r.provider_dept_id = $1
 		AND t.action IN ('approve', 'publish', 'return', 'return_dept', 'take_offline', 'republish', 'revoke')`
+}
 
 // noticeArgs are the parameters of noticesSQL after a time, for what happens after it.
 func (s *Service) noticeArgs(p authz.Principal, since, now time.Time) []any {
@@ -118,7 +124,7 @@ func (s *Service) Notices(ctx context.Context, p authz.Principal, page db.Page) 
 	rows, err := s.db.Pool.Query(ctx, `
 		SELECT n.step, n.kind, n.id, n.event, n.side, n.resource_id, coalesce(v.name, r.name) AS resource, n.reason, n.at, n.at > $7 AS unread,
 			r.state = 'published' OR r.provider_dept_id = $1 AND $6 AS readable
-		FROM (`+noticesSQL+`) AS n JOIN resource r ON r.id = n.resource_id
+		FROM (`+noticesSQL()+`) AS n JOIN resource r ON r.id = n.resource_id
 		LEFT JOIN resource_version v ON v.resource_id = n.resource_id AND v.version = n.version
 		WHERE $8::uuid IS NULL OR (n.at, n.step) < ($9, $8) ORDER BY n.at DESC, n.step DESC LIMIT $10`,
 		append(s.noticeArgs(p, now.AddDate(0, 0, -NoticeDays), now), read, optional(before.ID), before.At, page.Size()+1)...)
@@ -152,7 +158,7 @@ func (s *Service) CountUnread(ctx context.Context, p authz.Principal) (n int, er
 	if err != nil {
 		return 0, err
 	}
-	err = s.db.Pool.QueryRow(ctx, "SELECT count(*) FROM (SELECT FROM ("+noticesSQL+") AS n WHERE n.at > $7 LIMIT $8) AS news",
+	err = s.db.Pool.QueryRow(ctx, "SELECT count(*) FROM (SELECT FROM ("+noticesSQL()+") AS n WHERE n.at > $7 LIMIT $8) AS news",
 		append(s.noticeArgs(p, read, now), read, noticesMost)...).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("counting notices: %w", err)

@@ -211,6 +211,8 @@ type GrantFilter struct {
 	ConsumerDeptID uuid.UUID
 	Text           string        // In the name of the resource or of the client, whatever the case of its letters.
 	ExpiresWithin  time.Duration // Grants in force or suspended whose period ends within that time from now.
+
+	Unacknowledged bool // A publication touches them that their consumer has not taken note of.
 }
 
 // ListGrants returns grants that p may see, newest first, and the cursor of the next page ("" after the last).
@@ -242,9 +244,10 @@ func (s *Service) ListGrants(ctx context.Context, p authz.Principal, f GrantFilt
 			AND ($12 = '' OR EXISTS (SELECT FROM resource_version v WHERE v.resource_id = g.resource_id AND v.version = g.resource_version AND strpos(lower(v.name), lower($12)) > 0)
 				OR EXISTS (SELECT FROM client c WHERE c.id = g.client_id AND strpos(lower(c.name), lower($12)) > 0))
 			AND ($13::interval IS NULL OR state IN ('pending_delivery', 'active', 'suspended') AND valid_to > clock_timestamp() AND valid_to <= clock_timestamp() + $13)
+			AND (NOT $14 OR `+unacknowledgedSQL()+`)
 		ORDER BY created_at DESC, id DESC LIMIT $9`,
 		p.Department, all, string(f.State), string(f.Side), optional(f.ResourceID), optional(f.ClientID),
-		optional(before.ID), before.At, page.Size()+1, string(side), optional(f.ConsumerDeptID), f.Text, optional(f.ExpiresWithin))
+		optional(before.ID), before.At, page.Size()+1, string(side), optional(f.ConsumerDeptID), f.Text, optional(f.ExpiresWithin), f.Unacknowledged)
 	if err != nil {
 		return nil, "", err
 	}

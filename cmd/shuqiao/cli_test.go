@@ -26,7 +26,7 @@ import (
 // their own, the others are for `shuqiao api` only.
 var withoutCommand = []string{
 	"POST /setup", "POST /sessions", "POST /sessions/second-factor", "DELETE /sessions/current", "PUT /users/me/password", "PUT /me/password", "GET /me",
-	"GET /openapi/{grant}.json", "GET /resources.jsonl", "GET /dcat", "GET /dcat/{resource}",
+	"GET /openapi/{grant}.json", "GET /resources/{id}/documents/{sha256}", "GET /resources.jsonl", "GET /dcat", "GET /dcat/{resource}",
 	// Files, which the console and the client library send and take.
 	"POST /imports", "GET /imports/{id}/result", "GET /directory/template", "GET /directory/export",
 }
@@ -111,6 +111,8 @@ var listTypes = map[string]any{
 	"code-table list": client.CodeTable{}, "code-table values": client.CodeValue{}, "code-table history": client.CodeChange{}, "resource related": client.Related{},
 	"audit retention": client.RetentionLine{},
 	"system report":   client.DepartmentCoverage{}, "system nil-returns": client.NilReturn{}, "calendar list": client.CalendarYear{},
+	"resource return-codes": "", "resource impact-grants": client.ImpactUse{}, "resource comments": client.Comment{}, "resource assessments": client.AssessmentFile{},
+	"change list": client.ChangeEvent{}, "grant changes": client.GrantChange{},
 }
 
 // Every column of a list is a field of what the list holds.

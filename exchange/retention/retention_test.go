@@ -254,7 +254,7 @@ func (w town) grantsOver(t *testing.T, kept, ended, over string) {
 // revoked revokes the sample's resource.
 func (w town) revoked(t *testing.T, kept string) {
 	ctx := t.Context()
-	_, err := w.Staff.Operator.TakeOffline(ctx, w.Resource.ID, "停止共享", client.OfflineRequest{By: "示例负责人", Date: "2026-11-01", Document: "示例函〔2026〕9号"})
+	_, err := w.Staff.Operator.TakeOffline(ctx, w.Resource.ID, "停止共享", client.OfflineRequest{By: "示例负责人", Date: "2026-11-01", Document: "示例函〔2026〕9号", Filing: "示例备〔2026〕3号"})
 	if err == nil {
 		_, err = w.Staff.Operator.MoveResourceFor(ctx, w.Resource.ID, "revoke", "停止共享")
 	}

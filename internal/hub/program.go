@@ -243,6 +243,7 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	}
 	p.Sharing = sharing.New(sharing.Options{DB: p.DB, Enforcer: p.Enforcer, Catalog: p.Catalog, Keyring: keyring, Calendar: days, Node: incarnation})
 	p.Catalog.OnCalendar(p.Sharing.CountAgainTx)
+	p.Catalog.OnCalendar(p.Catalog.CountChangesAgainTx)
 	p.Identity.OnLeave(p.Catalog.HandOverTx)
 	p.Identity.OnLeave(p.Sharing.HandOverTx)
 	p.Sheets = sheet.New(sheet.Options{DB: p.DB, Enforcer: p.Enforcer, Catalog: p.Catalog, Person: p.Identity.PersonNow, Silence: cfg.NodeTakeover, Log: p.log})
