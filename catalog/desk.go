@@ -82,15 +82,12 @@ func (s *Service) CountStates(ctx context.Context, p authz.Principal, department
 	if _, err := s.enforcer.Check(ctx, p, authz.ResourceRead, authz.Target{Kind: "resource", State: string(Published)}); err != nil {
 		return nil, err
 	}
-	own := uuid.Nil
-	if p.Department != uuid.Nil && s.mayReadDrafts(p, p.Department) {
-		own = p.Department
-	}
+	seen := s.sight(p)
 	found, err := s.db.Pool.Query(ctx, `
 		SELECT v.state, count(*) FROM resource r JOIN resource_version v ON v.resource_id = r.id AND v.version IN (r.newest, r.published)
 		WHERE v.state <> 'superseded' AND ($1::uuid = $2::uuid OR r.provider_dept_id = $1)
-			AND (v.state = 'published' OR r.provider_dept_id = $3 OR ($4 AND v.state NOT IN ('draft', 'dept_review')))
-		GROUP BY v.state`, department, uuid.Nil, own, s.mayReadDrafts(p, uuid.Nil))
+			AND (v.state = 'published' OR r.provider_dept_id = $3 OR $4)
+		GROUP BY v.state`, department, uuid.Nil, seen.own, seen.all)
 	if err != nil {
 		return nil, fmt.Errorf("counting entries by state: %w", err)
 	}

@@ -29,11 +29,13 @@ func (s *Service) GetVersion(ctx context.Context, p authz.Principal, id uuid.UUI
 	if err != nil {
 		return Resource{}, err
 	}
-	if (number != r.Published || r.State != Published) && !s.mayReadDrafts(p, r.ProviderDeptID) {
+	if r.Version, err = loadVersion(ctx, s.db.Pool, id, number); err != nil {
+		return Resource{}, err
+	}
+	if !s.sight(p).sees(r.ProviderDeptID, r.Version.State) {
 		return Resource{}, notFound("version")
 	}
-	r.Version, err = loadVersion(ctx, s.db.Pool, id, number)
-	return r, err
+	return r, nil
 }
 
 // Versions lists the versions of an entry without their items, the newest first; only the published one for those who
@@ -45,7 +47,7 @@ func (s *Service) Versions(ctx context.Context, p authz.Principal, id uuid.UUID)
 	}
 	all, err := many(ctx, s.db.Pool, versionRow.version, `
 		SELECT * FROM resource_version WHERE resource_id = $1 AND ($2 OR version = $3) ORDER BY version DESC`,
-		id, s.mayReadDrafts(p, r.ProviderDeptID), r.Published)
+		id, s.sight(p).sees(r.ProviderDeptID, Draft), r.Published)
 	if err != nil {
 		return nil, fmt.Errorf("listing versions: %w", err)
 	}

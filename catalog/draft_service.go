@@ -44,6 +44,9 @@ func (s *Service) CreateResource(ctx context.Context, p authz.Principal, m Metad
 		if _, err := tx.Exec(ctx, "UPDATE resource SET next_item_no = $2 WHERE id = $1", r.ID, r.NextItemNo); err != nil {
 			return fmt.Errorf("writing item numbers: %w", err)
 		}
+		if err := index(ctx, tx, r.ID); err != nil {
+			return err
+		}
 		return s.note(ctx, tx, p, r, r.Version, StepCreate, "", "", nil)
 	})
 	if err != nil {
@@ -171,6 +174,9 @@ func (s *Service) DiscardDraft(ctx context.Context, p authz.Principal, id uuid.U
 		if err != nil {
 			return fmt.Errorf("discarding version %d: %w", v.Number, err)
 		}
+		if err := index(ctx, tx, id); err != nil {
+			return err
+		}
 		return record(ctx, tx, p, "resource.discard", "resource", id.String(), map[string]any{"version": v.Number, "from": v.State})
 	})
 }
@@ -197,7 +203,7 @@ func (s *Service) known(ctx context.Context, p authz.Principal, id uuid.UUID) (R
 	if err != nil {
 		return Resource{}, err
 	}
-	if r.State != Published && !s.mayReadDrafts(p, r.ProviderDeptID) {
+	if !s.sight(p).sees(r.ProviderDeptID, r.State) {
 		return Resource{}, notFound("resource")
 	}
 	return r, nil
@@ -237,7 +243,7 @@ func (s *Service) change(ctx context.Context, p authz.Principal, id uuid.UUID, i
 		if err != nil {
 			return resourceFault(err)
 		}
-		return nil
+		return index(ctx, tx, id)
 	})
 	if err != nil {
 		return Resource{}, err

@@ -54,6 +54,11 @@ type Service struct {
 	counted count // See Overview.
 	usedMu  sync.Mutex
 	used    ranking // Likewise.
+
+	organisationMu sync.Mutex
+	organised      *organisation
+	spreadMu       sync.Mutex
+	spread         spread
 }
 
 // New returns a directory over the database of opt.

@@ -1,0 +1,40 @@
+package catalog
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/shuqiao/shuqiao/authz"
+)
+
+// sight is what a principal may see of the directory besides what is published, which everybody sees who may read the directory at
+// all. It is the one rule behind every door, and that of the enforcer: single entries, searches, counts, suggestions and lists for other
+// programs show the same.
+type sight struct {
+	own uuid.UUID // Department whose unpublished versions are seen; zero for none.
+	all bool      // Those of every department are.
+}
+
+// sight asks the enforcer what p may see.
+func (s *Service) sight(p authz.Principal) sight {
+	v := sight{all: s.mayReadDrafts(p, uuid.Nil)} // Only roles that act for the whole platform read what is nobody's.
+	if p.Department != uuid.Nil && s.mayReadDrafts(p, p.Department) {
+		v.own = p.Department
+	}
+	return v
+}
+
+// sees reports whether a version of a department's entry is seen in that state.
+func (v sight) sees(department uuid.UUID, state State) bool {
+	return state == Published || v.all || v.own != uuid.Nil && department == v.own
+}
+
+// where says the same as sees in SQL, given the columns (or values) of state and department and how a value becomes a parameter.
+func (v sight) where(state, department string, param func(any) string) string {
+	switch {
+	case v.all:
+		return "true"
+	case v.own != uuid.Nil:
+		return "(" + state + " = 'published' OR " + department + " = " + param(v.own) + ")"
+	}
+	return state + " = 'published'"
+}
