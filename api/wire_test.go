@@ -92,6 +92,7 @@ func TestClientKnowsEveryField(t *testing.T) {
 		{client.AlarmTest{}, alarm.TestResult{}},
 		{client.AlarmDelivery{}, alarm.Delivery{}},
 		{client.Facets{}, catalog.Facets{}},
+		{client.Suggestion{}, catalog.Suggestion{}},
 		{client.Facet{}, catalog.Facet{}},
 		{client.HistoryEntry{}, catalog.HistoryEntry{}},
 		{client.ThemeDatabase{}, catalog.ThemeDatabase{}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -82,12 +83,16 @@ func (s *Service) CountStates(ctx context.Context, p authz.Principal, department
 	if _, err := s.enforcer.Check(ctx, p, authz.ResourceRead, authz.Target{Kind: "resource", State: string(Published)}); err != nil {
 		return nil, err
 	}
-	seen := s.sight(p)
+	args := []any{department, uuid.Nil}
+	seen := s.sight(p).where("v.state", "r.provider_dept_id", func(v any) string {
+		args = append(args, v)
+		return "$" + strconv.Itoa(len(args))
+	})
 	found, err := s.db.Pool.Query(ctx, `
 		SELECT v.state, count(*) FROM resource r JOIN resource_version v ON v.resource_id = r.id AND v.version IN (r.newest, r.published)
 		WHERE v.state <> 'superseded' AND ($1::uuid = $2::uuid OR r.provider_dept_id = $1)
-			AND (v.state = 'published' OR r.provider_dept_id = $3 OR $4)
-		GROUP BY v.state`, department, uuid.Nil, seen.own, seen.all)
+			AND `+seen+`
+		GROUP BY v.state`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("counting entries by state: %w", err)
 	}

@@ -129,7 +129,7 @@ func readDocuments(ctx context.Context, q Querier, ids []uuid.UUID) ([]document,
 // texts returns what suggestions and searches look at.
 func (d document) texts() (name, body string) {
 	initials, full := sounds(d.Name)
-	name = strings.Join([]string{plain(d.Name), initials, full}, "\n")
+	name = strings.Join([]string{plain(d.Name), initials, full, plain(d.Code)}, "\n")
 	var b strings.Builder
 	b.WriteString(name)
 	add := func(text string) {
@@ -138,7 +138,6 @@ func (d document) texts() (name, body string) {
 			b.WriteString(plain(text))
 		}
 	}
-	add(d.Code)
 	add(d.Summary)
 	for _, list := range [][]string{d.metadata.Tags, d.metadata.Themes} {
 		for _, text := range list {

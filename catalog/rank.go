@@ -69,11 +69,14 @@ const (
 	rankedUse = 100_000
 )
 
-// KeepSearch does what searches need now and then: entries without a row in resource_search get one, and where the last count of the
-// ranks, by whatever node, is an hour old they are counted anew. It returns how many ranks changed.
+// KeepSearch does what searches need now and then: the first time, entries without a row in resource_search get one; and where the last
+// count of the ranks, by whatever node, is an hour old they are counted anew. It returns how many ranks changed.
 func (s *Service) KeepSearch(ctx context.Context) (int, error) {
-	if _, err := RebuildSearch(ctx, s.db, false, nil); err != nil {
-		return 0, err
+	if !s.indexed.Load() {
+		if _, err := RebuildSearch(ctx, s.db, false, nil); err != nil {
+			return 0, err
+		}
+		s.indexed.Store(true)
 	}
 	tag, err := s.db.Pool.Exec(ctx, "UPDATE search_refresh SET at = now() WHERE at < now() - $1::interval", ranksEvery)
 	if err != nil {

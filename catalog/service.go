@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -59,6 +60,7 @@ type Service struct {
 	organised      *organisation
 	spreadMu       sync.Mutex
 	spread         spread
+	indexed        atomic.Bool // See KeepSearch.
 }
 
 // New returns a directory over the database of opt.

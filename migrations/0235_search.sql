@@ -20,7 +20,7 @@ CREATE TABLE resource_search (
     items         int NOT NULL,
     updated_at    timestamptz NOT NULL,
     published_at  timestamptz,
-    name          text NOT NULL,     -- Lower case, with its pinyin: what suggestions look at.
+    name          text NOT NULL,     -- Lower case, with its pinyin and the code, a line each: what suggestions look at.
     body          text NOT NULL,     -- Everything that is searched, lower case, a line for each part.
     words         tsvector NOT NULL, -- Pieces of body, and =marks of the other columns.
     built         int NOT NULL,      -- By which rules the program cut it up.

@@ -103,7 +103,7 @@ var listTypes = map[string]any{
 	"resource access": client.Access{}, "client access": client.Access{},
 	"user list": client.User{}, "user handed-over": client.Handed{}, "user deputy list": client.Deputy{}, "me deputy list": client.Deputy{},
 	"me session list": client.OpenSession{}, "me colleagues": client.User{}, "client key expiring": client.ExpiringKey{}, "policy rules": client.Rule{}, "audit events": client.Event{}, "audit usage": client.Usage{},
-	"audit retention": client.RetentionLine{},
+	"audit retention": client.RetentionLine{}, "resource suggest": client.Suggestion{},
 }
 
 // Every column of a list is a field of what the list holds.

@@ -39,6 +39,7 @@ type commands struct {
 
 	RestoreMark restoreMarkCommand `cmd:"" name:"restore-mark" help:"Say that the database was restored by other means: cursors begin anew, grants wait for confirmation."`
 
+	Search  searchCommand  `cmd:"" help:"What searches of the directory read."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 
 	Login      cli.Login      `cmd:"" help:"Sign in to a hub."`

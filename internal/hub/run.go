@@ -181,6 +181,7 @@ const (
 	noteKeysEvery   = time.Hour
 	refusalsEvery   = 250 * time.Millisecond // Asks the database only after a grant changed.
 	moveRunsEvery   = time.Hour
+	searchEvery     = 10 * time.Second // Asks whether an hour has gone by.
 )
 
 // chores does what has to be done now and then until ctx ends.
@@ -205,6 +206,7 @@ func (p *Program) chores(ctx context.Context) error {
 		{"noting refusals", refusalsEvery, p.Sharing.NoteRefusals},
 		{"returning idle quota", sweepEvery, func(ctx context.Context) error { return p.Sharing.ReturnIdleQuota(ctx, idleQuota) }},
 		{"forgetting quota blocks", forgetBlocksAll, p.Sharing.ForgetBlocks},
+		{"ranking the directory", searchEvery, func(ctx context.Context) error { _, err := p.Catalog.KeepSearch(ctx); return err }},
 		{"removing what is due", retentionEvery, p.Retention.Round},
 	}
 	var wait sync.WaitGroup
