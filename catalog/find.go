@@ -201,14 +201,16 @@ func (f *filter) narrow() bool {
 	return len(f.exact) > 1
 }
 
-// The figures of how hits are found. A text that is in every 20th entry is met often enough among the first of the order; one that is
+// looking says how hits are found. A text that is in every 20th entry is met often enough among the first of the order; one that is
 // not is looked up, among the best ranked first. So nothing costs more than some hundred rows, whatever the size of the directory, as
 // long as texts and ranks have little to do with each other; where they have, the last step finds the rest.
-const (
-	leastWalked = 500
-	mostWalked  = 4000
-	banded      = 20_000 // Directories of this size are looked up band by band.
-)
+type looking struct {
+	least, most int   // Rows that are walked in order.
+	banded      int64 // Directories of this size are looked up band by band.
+}
+
+// usualLooking suits a directory of a million entries, and does no harm to a small one.
+func usualLooking() looking { return looking{least: 500, most: 4000, banded: 20_000} }
 
 // find returns where the first n hits after f.after stand, in order.
 func (s *Service) find(ctx context.Context, f *filter, o order, n int) ([]position, error) {
@@ -218,7 +220,7 @@ func (s *Service) find(ctx context.Context, f *filter, o order, n int) ([]positi
 	if !f.narrow() && o.walks {
 		return s.lookUp(ctx, *f, o, n, 0)
 	}
-	if o.walks && n*8 <= mostWalked {
+	if o.walks && n*8 <= s.looking.most {
 		found, err := s.walk(ctx, *f, o, n)
 		if err != nil || len(found) == n {
 			return found, err
@@ -244,7 +246,7 @@ func (s *Service) walk(ctx context.Context, f filter, o order, n int) ([]positio
 	f.args = slices.Clone(f.args)
 	seen := "s.state = '" + string(f.state) + "'" + f.continued(o)
 	sql := "SELECT " + o.rank + "::bigint, " + o.at + ", s.resource_id FROM " +
-		f.from("(SELECT * FROM resource_search s WHERE "+seen+" ORDER BY "+o.descending()+" LIMIT "+f.param(min(max(leastWalked, 8*n), mostWalked))+")", o.arrivals) +
+		f.from("(SELECT * FROM resource_search s WHERE "+seen+" ORDER BY "+o.descending()+" LIMIT "+f.param(min(max(s.looking.least, 8*n), s.looking.most))+")", o.arrivals) +
 		" WHERE " + strings.Join(f.exact, " AND ") + " ORDER BY " + o.descending() + " LIMIT " + f.param(n)
 	return s.positions(ctx, sql, f.args)
 }
@@ -340,7 +342,7 @@ func (s *Service) forgetSpread() {
 // bands returns the bands to look into one after the other: the first that a 64th of what follows the page before reaches, and an 8th.
 func (s *Service) bands(ctx context.Context, after *position) ([]int, error) {
 	now, err := s.spreadNow(ctx)
-	if err != nil || now.reached[0] < banded {
+	if err != nil || now.reached[0] < s.looking.banded {
 		return nil, err
 	}
 	top := len(now.reached)

@@ -58,6 +58,7 @@ type Service struct {
 
 	organisationMu sync.Mutex
 	organised      *organisation
+	looking        looking
 	spreadMu       sync.Mutex
 	spread         spread
 	indexed        atomic.Bool // See KeepSearch.
@@ -71,7 +72,7 @@ func New(opt Options) (*Service, error) {
 	}
 	s := &Service{
 		db: opt.DB, enforcer: opt.Enforcer, keyring: opt.Keyring, connectors: opt.Connectors, connect: opt.Connect,
-		checkHost: opt.CheckHost, coder: opt.Coder, log: opt.Log, clock: opt.Clock, zone: zone,
+		checkHost: opt.CheckHost, coder: opt.Coder, log: opt.Log, clock: opt.Clock, zone: zone, looking: usualLooking(),
 	}
 	if s.coder == nil {
 		s.coder = codes.NationalCoder{}

@@ -23,7 +23,7 @@ type directory struct {
 	Groups  []facetGroup
 	Sorts   []facetLink
 	Views   []facetLink
-	Total   int64
+	Total   string // How many were found, "1,000+" where there are more than are counted.
 	Entries []catalog.Entry
 	More    string // Address of the next page, or "".
 	Sheet   string // Address of the list as a table.
@@ -40,7 +40,7 @@ type facetGroup struct {
 
 type facetLink struct {
 	Text   string
-	Count  int64
+	Count  string // "" where nothing is said.
 	Href   string
 	Active bool
 }
@@ -82,7 +82,7 @@ func (v *visit) directoryQuery() (catalog.Query, url.Values) {
 		Open: truth("open"), HasData: truth("data"), State: catalog.State(values.Get("state")), Sort: catalog.Sort(values.Get(bySort)),
 	}
 	if id, err := uuid.Parse(values.Get("department")); err == nil {
-		q.DepartmentID = id
+		q.DepartmentID, q.Below = id, true
 	} else {
 		values.Del("department")
 	}
@@ -122,7 +122,9 @@ func (c *console) showDirectory(v *visit) error {
 	if err != nil {
 		return err
 	}
-	d.Total = facets.Total
+	if d.Total = atLeast(facets.Total, facets.Capped); d.Total == "" {
+		d.Total = count(facets.Total)
+	}
 	if next != "" {
 		d.More = d.address("cursor", next)
 	}
@@ -206,7 +208,7 @@ func (v *visit) narrowings(d *directory, f catalog.Facets, names *names) {
 			d.Chips = append(d.Chips, chip)
 		}
 		for _, facet := range counted[name] {
-			link := facetLink{Text: text(name, facet), Count: facet.Count, Href: d.address(name, facet.Value), Active: facet.Value == now}
+			link := facetLink{Text: text(name, facet), Count: atLeast(facet.Count, f.Capped), Href: d.address(name, facet.Value), Active: facet.Value == now}
 			if len(g.Facets) < facetsShown || link.Active {
 				g.Facets = append(g.Facets, link)
 			} else {
@@ -307,4 +309,15 @@ func directoryAddress(q url.Values) string {
 		return prefix + "/resources"
 	}
 	return prefix + "/resources?" + q.Encode()
+}
+
+// atLeast writes a count, with a plus where it is a lower bound, and nothing for none.
+func atLeast(n int64, capped bool) string {
+	switch {
+	case n == 0:
+		return ""
+	case capped:
+		return count(n) + "+"
+	}
+	return count(n)
 }

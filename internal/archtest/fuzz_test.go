@@ -21,6 +21,7 @@ var parsers = [][3]string{
 	{"api/client", "lines of a stream", "FuzzReadLine"},
 	{"api/client", "problems", "FuzzProblem"},
 	{"audit", "checkpoint notes", "FuzzCheckpoint"},
+	{"catalog", "texts and what is looked for in them", "FuzzWords"},
 	{"catalog/codes", "credit codes, identity numbers and other codes", "FuzzValidators"},
 	{"catalog/codes", "check characters", "FuzzCheckCharacters"},
 	{"catalog/mask", "masked text", "FuzzMasks"},
