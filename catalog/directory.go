@@ -45,9 +45,10 @@ func (s *Service) Versions(ctx context.Context, p authz.Principal, id uuid.UUID)
 	if err != nil {
 		return nil, err
 	}
+	seen := s.sight(p)
 	all, err := many(ctx, s.db.Pool, versionRow.version, `
-		SELECT * FROM resource_version WHERE resource_id = $1 AND ($2 OR version = $3) ORDER BY version DESC`,
-		id, s.sight(p).sees(r.ProviderDeptID, Draft), r.Published)
+		SELECT * FROM resource_version WHERE resource_id = $1 AND (version = $2 OR $3 OR ($4 AND state NOT IN ('draft', 'dept_review'))) ORDER BY version DESC`,
+		id, r.Published, seen.sees(r.ProviderDeptID, Draft), seen.sees(r.ProviderDeptID, Returned))
 	if err != nil {
 		return nil, fmt.Errorf("listing versions: %w", err)
 	}
@@ -90,6 +91,9 @@ func (s *Service) readable(ctx context.Context, p authz.Principal, id uuid.UUID)
 	r, err := s.known(ctx, p, id)
 	if err != nil {
 		return Resource{}, err
+	}
+	if !s.sight(p).sees(r.ProviderDeptID, r.State) {
+		return Resource{}, notFound("resource")
 	}
 	action := authz.ResourceRead
 	if r.State != Published {

@@ -203,7 +203,7 @@ func (s *Service) known(ctx context.Context, p authz.Principal, id uuid.UUID) (R
 	if err != nil {
 		return Resource{}, err
 	}
-	if !s.sight(p).sees(r.ProviderDeptID, r.State) {
+	if r.State != Published && !s.mayReadDrafts(p, r.ProviderDeptID) {
 		return Resource{}, notFound("resource")
 	}
 	return r, nil

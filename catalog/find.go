@@ -97,10 +97,8 @@ func (s *Service) narrowed(ctx context.Context, p authz.Principal, q Query) (*fi
 	}
 	// The state is one of ours, and so stands in the statement: PostgreSQL then knows what it looks for.
 	f.exact = append(f.exact, "s.state = '"+string(f.state)+"'")
-	if f.state != Published && !f.sight.all {
-		if f.sight.own == uuid.Nil {
-			f.nothing = true
-		}
+	if !f.sight.sees(uuid.Nil, f.state) { // Of the own department, if of any.
+		f.nothing = f.sight.own == uuid.Nil
 		f.of([]uuid.UUID{f.sight.own})
 	}
 	f.only("s.base_database", "b", q.BaseDatabase)
@@ -386,7 +384,7 @@ func (s *Service) entries(ctx context.Context, v sight, state State, at []positi
 		FROM resource_search s JOIN resource r ON r.id = s.resource_id JOIN department d ON d.id = r.provider_dept_id
 		JOIN resource_version v ON v.resource_id = s.resource_id AND v.version = s.version `+arrivals+`
 		WHERE s.resource_id = ANY($1) AND s.state = $2 AND v.state = $2
-			AND ($2 = 'published' OR r.provider_dept_id = $3 OR $4)`, ids, string(state), v.own, v.all)
+			AND ($2 = 'published' OR r.provider_dept_id = $3 OR ($4 AND $2 NOT IN ('draft', 'dept_review')))`, ids, string(state), v.own, v.all)
 	if err != nil {
 		return nil, fmt.Errorf("reading entries: %w", err)
 	}

@@ -62,7 +62,6 @@ func sounds(text string) (initials, full string) {
 		first.WriteByte(syllable[0])
 		whole.WriteString(syllable)
 	}
-	args := pinyin.NewArgs()
 	for text = plain(text); text != ""; {
 		if word, syllables := readAt(text); word != "" {
 			for _, syllable := range strings.Fields(syllables) {
@@ -79,14 +78,33 @@ func sounds(text string) (initials, full string) {
 		if latin(r) {
 			first.WriteRune(r)
 			whole.WriteRune(r)
-		} else if s := pinyin.SinglePinyin(r, args); len(s) > 0 && s[0] != "" {
-			say(s[0])
+		} else if syllable := reading(r); syllable != "" {
+			say(syllable)
 		}
 	}
 	if !chinese {
 		return "", ""
 	}
 	return first.String(), whole.String()
+}
+
+// toneless takes the tones off a syllable.
+var toneless = strings.NewReplacer(
+	"ā", "a", "á", "a", "ǎ", "a", "à", "a", "ē", "e", "é", "e", "ě", "e", "è", "e", "ê", "e", "ī", "i", "í", "i", "ǐ", "i", "ì", "i",
+	"ō", "o", "ó", "o", "ǒ", "o", "ò", "o", "ū", "u", "ú", "u", "ǔ", "u", "ù", "u", "ü", "v", "ǖ", "v", "ǘ", "v", "ǚ", "v", "ǜ", "v",
+	"ń", "n", "ň", "n", "ǹ", "n", "ḿ", "m",
+)
+
+// reading returns how a character alone is read, "" where it is not Chinese or its reading has other letters.
+func reading(r rune) string {
+	first, _, _ := strings.Cut(pinyin.PinyinDict[int(r)], ",")
+	syllable := toneless.Replace(first)
+	for _, letter := range syllable {
+		if letter < 'a' || letter > 'z' {
+			return ""
+		}
+	}
+	return syllable
 }
 
 // readAt returns the word of readings that text begins with, and its syllables.

@@ -7,11 +7,13 @@ import (
 )
 
 // sight is what a principal may see of the directory besides what is published, which everybody sees who may read the directory at
-// all. It is the one rule behind every door, and that of the enforcer: single entries, searches, counts, suggestions and lists for other
-// programs show the same.
+// all. It is the one rule behind every door: single entries, searches, counts, suggestions and lists for other programs show the same.
+//
+//   - What a department is still working on (draft, dept_review) is nobody else's.
+//   - What it has handed to the authority, and what was published once, is seen by the department and by the authority.
 type sight struct {
 	own uuid.UUID // Department whose unpublished versions are seen; zero for none.
-	all bool      // Those of every department are.
+	all bool      // Those of every department are, from the authority's review on.
 }
 
 // sight asks the enforcer what p may see.
@@ -25,16 +27,17 @@ func (s *Service) sight(p authz.Principal) sight {
 
 // sees reports whether a version of a department's entry is seen in that state.
 func (v sight) sees(department uuid.UUID, state State) bool {
-	return state == Published || v.all || v.own != uuid.Nil && department == v.own
+	return state == Published || v.own != uuid.Nil && department == v.own || v.all && state != Draft && state != DeptReview
 }
 
-// where says the same as sees in SQL, given the columns (or values) of state and department and how a value becomes a parameter.
+// where says the same as sees in SQL, given the columns of state and department and how a value becomes a parameter.
 func (v sight) where(state, department string, param func(any) string) string {
-	switch {
-	case v.all:
-		return "true"
-	case v.own != uuid.Nil:
-		return "(" + state + " = 'published' OR " + department + " = " + param(v.own) + ")"
+	out := "(" + state + " = 'published'"
+	if v.own != uuid.Nil {
+		out += " OR " + department + " = " + param(v.own)
 	}
-	return state + " = 'published'"
+	if v.all {
+		out += " OR " + state + " NOT IN ('draft', 'dept_review')"
+	}
+	return out + ")"
 }

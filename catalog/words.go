@@ -119,10 +119,14 @@ func terms(text string) []term {
 	return out
 }
 
+// What quoted and like put in place of signs that mean something there.
+var (
+	lexemeSigns  = strings.NewReplacer(`\`, `\\`, `'`, `''`)
+	patternSigns = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+)
+
 // quoted writes a lexeme of a tsquery.
-func quoted(lexeme string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(lexeme) + "'"
-}
+func quoted(lexeme string) string { return "'" + lexemeSigns.Replace(lexeme) + "'" }
 
 // mark is the lexeme that stands for a column's value. No piece of a text begins like it.
 func mark(kind, value string) string { return "=" + kind + ":" + upTo(value, 200) }
@@ -137,6 +141,4 @@ func anyOf(lexemes []string) string {
 }
 
 // like is the pattern of a LIKE that finds a plain text anywhere.
-func like(text string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
-}
+func like(text string) string { return "%" + patternSigns.Replace(text) + "%" }

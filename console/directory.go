@@ -122,7 +122,7 @@ func (c *console) showDirectory(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if d.Total = atLeast(facets.Total, facets.Capped); d.Total == "" {
+	if d.Total = lowerBound(facets.Total, facets.Capped); d.Total == "" {
 		d.Total = count(facets.Total)
 	}
 	if next != "" {
@@ -208,7 +208,7 @@ func (v *visit) narrowings(d *directory, f catalog.Facets, names *names) {
 			d.Chips = append(d.Chips, chip)
 		}
 		for _, facet := range counted[name] {
-			link := facetLink{Text: text(name, facet), Count: atLeast(facet.Count, f.Capped), Href: d.address(name, facet.Value), Active: facet.Value == now}
+			link := facetLink{Text: text(name, facet), Count: lowerBound(facet.Count, f.Capped), Href: d.address(name, facet.Value), Active: facet.Value == now}
 			if len(g.Facets) < facetsShown || link.Active {
 				g.Facets = append(g.Facets, link)
 			} else {
@@ -311,8 +311,8 @@ func directoryAddress(q url.Values) string {
 	return prefix + "/resources?" + q.Encode()
 }
 
-// atLeast writes a count, with a plus where it is a lower bound, and nothing for none.
-func atLeast(n int64, capped bool) string {
+// lowerBound writes a count, with a plus where it is a lower bound, and nothing for none.
+func lowerBound(n int64, capped bool) string {
 	switch {
 	case n == 0:
 		return ""
