@@ -29,13 +29,11 @@ func (s *Service) GetVersion(ctx context.Context, p authz.Principal, id uuid.UUI
 	if err != nil {
 		return Resource{}, err
 	}
-	if r.Version, err = loadVersion(ctx, s.db.Pool, id, number); err != nil {
-		return Resource{}, err
-	}
-	if !s.sight(p).sees(r.ProviderDeptID, r.Version.State) {
+	if (number != r.Published || r.State != Published) && !s.mayReadDrafts(p, r.ProviderDeptID) {
 		return Resource{}, notFound("version")
 	}
-	return r, nil
+	r.Version, err = loadVersion(ctx, s.db.Pool, id, number)
+	return r, err
 }
 
 // Versions lists the versions of an entry without their items, the newest first; only the published one for those who
@@ -45,10 +43,9 @@ func (s *Service) Versions(ctx context.Context, p authz.Principal, id uuid.UUID)
 	if err != nil {
 		return nil, err
 	}
-	seen := s.sight(p)
 	all, err := many(ctx, s.db.Pool, versionRow.version, `
-		SELECT * FROM resource_version WHERE resource_id = $1 AND (version = $2 OR $3 OR ($4 AND state NOT IN ('draft', 'dept_review'))) ORDER BY version DESC`,
-		id, r.Published, seen.sees(r.ProviderDeptID, Draft), seen.sees(r.ProviderDeptID, Returned))
+		SELECT * FROM resource_version WHERE resource_id = $1 AND ($2 OR version = $3) ORDER BY version DESC`,
+		id, s.mayReadDrafts(p, r.ProviderDeptID), r.Published)
 	if err != nil {
 		return nil, fmt.Errorf("listing versions: %w", err)
 	}
@@ -91,9 +88,6 @@ func (s *Service) readable(ctx context.Context, p authz.Principal, id uuid.UUID)
 	r, err := s.known(ctx, p, id)
 	if err != nil {
 		return Resource{}, err
-	}
-	if !s.sight(p).sees(r.ProviderDeptID, r.State) {
-		return Resource{}, notFound("resource")
 	}
 	action := authz.ResourceRead
 	if r.State != Published {

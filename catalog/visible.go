@@ -6,11 +6,12 @@ import (
 	"github.com/shuqiao/shuqiao/authz"
 )
 
-// sight is what a principal may see of the directory besides what is published, which everybody sees who may read the directory at
-// all. It is the one rule behind every door: single entries, searches, counts, suggestions and lists for other programs show the same.
+// sight is what a principal is led to in the directory besides what is published, which everybody sees who may read the directory at
+// all. It is the one rule of every list: searches, counts, suggestions and lists for other programs show the same, and nothing that the
+// enforcer would not let the reader open.
 //
-//   - What a department is still working on (draft, dept_review) is nobody else's.
-//   - What it has handed to the authority, and what was published once, is seen by the department and by the authority.
+//   - What a department is still working on (draft, dept_review) is listed for nobody else: the authority may open it, but is not led to it.
+//   - What it has handed to the authority, and what was published once, is listed for the department and for the authority.
 type sight struct {
 	own uuid.UUID // Department whose unpublished versions are seen; zero for none.
 	all bool      // Those of every department are, from the authority's review on.
@@ -25,7 +26,7 @@ func (s *Service) sight(p authz.Principal) sight {
 	return v
 }
 
-// sees reports whether a version of a department's entry is seen in that state.
+// sees reports whether a version of a department's entry is listed in that state.
 func (v sight) sees(department uuid.UUID, state State) bool {
 	return state == Published || v.own != uuid.Nil && department == v.own || v.all && state != Draft && state != DeptReview
 }
