@@ -40,8 +40,8 @@ type Options struct {
 	Checks []Check
 	// VerifierKey is the public key that others need to check the hub's checkpoints; "" where it is not known.
 	VerifierKey string
-	// Verify verifies the whole log, as "shuqiao audit verify" does.
-	Verify func(context.Context) (audit.Report, error)
+	// Verifier verifies the whole log, as "shuqiao audit verify" does.
+	Verifier *audit.Verifier
 	// Describe says what a grant allows (pull.Service), and OpenAPI writes that for programs, as the contract does.
 	Describe func(context.Context, authz.Principal, uuid.UUID) (pull.Description, error)
 	OpenAPI  func(pull.Description) ([]byte, error)

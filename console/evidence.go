@@ -30,7 +30,7 @@ type auditPage struct {
 	Narrowed        bool
 	Checkpoint      *audit.Checkpoint
 	CanVerify       bool
-	Report          *audit.Report // Of a verification that was just made.
+	Verified        verification
 }
 
 // eventRow is an event with what its actor and object are called.
@@ -46,24 +46,53 @@ func objectKinds() []string {
 	return []string{"resource", "request", "grant", "run", "task", "schedule", "client", "key", "user", "session", "usage", "policy", "department", "alarm", "alarm_channel"}
 }
 
-func (c *console) showAudit(v *visit) error { return v.drawAudit(nil) }
+// verifyPatience is how long an answer waits for a verification to end: a short log is read meanwhile.
+const verifyPatience = time.Second
 
-// verifyLog verifies the whole log, which reads all of it.
+// verifyLog starts a verification of the whole log, which the page then tells about.
 func (c *console) verifyLog(v *visit) error {
 	if _, err := v.Enforcer.Check(v.r.Context(), v.principal, authz.AuditVerify, authz.Target{Kind: "event"}); err != nil {
 		return err
 	}
-	report, err := v.Verify(v.r.Context())
-	if err != nil {
-		return err
+	v.Verifier.Start(v.principal.Actor())
+	for end := time.Now().Add(verifyPatience); v.Verifier.Latest().UnderWay() && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
 	}
-	return v.drawAudit(&report)
+	return v.to(prefix+"/audit", "")
+}
+
+// verification is what a reader who may verify is told about the last pass.
+type verification struct {
+	audit.Verification
+	Name string // Of who asked for it; "" where only the id is known.
 }
 
 // shownProblems is how many contradictions the page lists; the report counts them all.
 const shownProblems = 20
 
-func (v *visit) drawAudit(report *audit.Report) error {
+func (v *visit) verification() (verification, error) {
+	last := verification{Verification: v.Verifier.Latest()}
+	if !last.Started() {
+		return last, nil
+	}
+	if len(last.Report.Problems) > shownProblems {
+		last.Report.Problems = last.Report.Problems[:shownProblems]
+	}
+	id, err := uuid.Parse(last.By.ID)
+	if err != nil {
+		return last, nil
+	}
+	actors, err := v.Identity.Actors(v.r.Context(), v.principal, []uuid.UUID{id})
+	if err != nil {
+		return last, err
+	}
+	for _, a := range actors {
+		last.Name = a.Name
+	}
+	return last, nil
+}
+
+func (c *console) showAudit(v *visit) error {
 	ctx := v.r.Context()
 	// The log itself asks nobody: its doors do.
 	if _, err := v.Enforcer.Check(ctx, v.principal, authz.AuditRead, authz.Target{Kind: "event"}); err != nil {
@@ -73,14 +102,16 @@ func (v *visit) drawAudit(report *audit.Report) error {
 		From: v.query("from"), To: v.query("to"), Actor: v.query("actor"), Action: v.query("action"), Department: v.query("department"),
 		Kind: v.query("kind"), Object: v.query("object"), Outcome: v.query("outcome"),
 		Kinds: objectKinds(), Outcomes: []string{string(audit.OK), string(audit.Denied), string(audit.Failed)}, Actions: authz.Actions(),
-		CanVerify: v.may(authz.AuditVerify, authz.Target{Kind: "event"}), Report: report, Table: v.sheetAddress(),
+		CanVerify: v.may(authz.AuditVerify, authz.Target{Kind: "event"}), Table: v.sheetAddress(),
 	}
 	page.Narrowed = page.From+page.To+page.Actor+page.Action+page.Department+page.Kind+page.Object+page.Outcome != ""
-	if report != nil && len(report.Problems) > shownProblems {
-		page.Report.Problems = report.Problems[:shownProblems]
-	}
 	names := v.names()
 	var err error
+	if page.CanVerify {
+		if page.Verified, err = v.verification(); err != nil {
+			return err
+		}
+	}
 	if page.Departments, err = names.departmentChoices(); err != nil {
 		return err
 	}
@@ -106,9 +137,7 @@ func (v *visit) drawAudit(report *audit.Report) error {
 	if page.Events, next, err = read(v.query("cursor"), 50); err != nil {
 		return err
 	}
-	if v.r.Method == "GET" {
-		page.More = v.moreAddress(next)
-	}
+	page.More = v.moreAddress(next)
 	checkpoint, err := v.Log.Checkpoint(ctx)
 	switch {
 	case err == nil:

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -110,16 +111,19 @@ func setup(t testing.TB) *hub {
 	h.person(t)
 	h.entries(t)
 
+	verifier := audit.NewVerifier(h.db, audit.VerifyOptions{}, log)
+	work, stop := context.WithCancel(h.ctx)
+	var verifying sync.WaitGroup
+	verifying.Go(func() { _ = verifier.Run(work) })
+	t.Cleanup(func() { stop(); verifying.Wait() })
 	pages, err := console.New(console.Options{
 		Enforcer: h.enforcer, Identity: h.identity, Catalog: h.catalog, Sharing: h.sharing, Exchange: h.exchange, Alarm: h.alarm,
 		Log:       audit.NewLog(h.db),
 		Retention: retention.New(retention.Options{DB: h.db, Enforcer: h.enforcer, Store: rows, Sharing: h.sharing, Log: log}),
-		Verify: func(ctx context.Context) (audit.Report, error) {
-			return audit.Verify(ctx, h.db.Pool, audit.VerifyOptions{})
-		},
-		Describe: puller.Describe,
-		OpenAPI:  func(d pull.Description) ([]byte, error) { return json.Marshal(d) },
-		Logger:   log,
+		Verifier:  verifier,
+		Describe:  puller.Describe,
+		OpenAPI:   func(d pull.Description) ([]byte, error) { return json.Marshal(d) },
+		Logger:    log,
 	})
 	check(err)
 	h.server = httptest.NewServer(pages)

@@ -87,6 +87,7 @@ type Program struct {
 	store       *store.Store
 	exportFiles *pull.Folder
 	sealer      *audit.Sealer
+	verifier    *audit.Verifier
 	verifierKey string
 	node        *exchange.Node
 	scheduler   *exchange.Scheduler
@@ -246,6 +247,7 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 		return err
 	}
 	p.Parts.Log = audit.NewLog(p.DB)
+	p.verifier = audit.NewVerifier(p.DB, audit.VerifyOptions{VerifierKeys: []string{verifierKey}}, p.log)
 	p.sealer = audit.NewSealer(audit.Options{DB: p.DB, Signer: signer, Log: p.log})
 	p.node, err = exchange.NewNode(exchange.NodeOptions{
 		DB: p.DB, DataDir: p.dir, Incarnation: incarnation, Role: string(cfg.Role), Address: p.listener.Addr().String(),
@@ -276,10 +278,8 @@ func (p *Program) wire(ctx context.Context, incarnation uuid.UUID) error {
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newFigures(p))
 	p.console, err = console.New(console.Options{
 		Enforcer: p.Enforcer, Identity: p.Identity, Catalog: p.Catalog, Sharing: p.Sharing, Exchange: p.Exchange, Alarm: p.Alarm, Log: p.Parts.Log, Retention: p.Retention,
-		Verify: func(ctx context.Context) (audit.Report, error) {
-			return audit.Verify(ctx, p.DB.Pool, audit.VerifyOptions{VerifierKeys: []string{verifierKey}})
-		},
-		Checks: p.consoleChecks(), VerifierKey: verifierKey,
+		Verifier: p.verifier,
+		Checks:   p.consoleChecks(), VerifierKey: verifierKey,
 		Describe: p.Pull.Describe,
 		OpenAPI:  func(d pull.Description) ([]byte, error) { return api.GrantOpenAPI(d, p.opt.Version) },
 		Logger:   p.log,

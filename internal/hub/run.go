@@ -54,7 +54,7 @@ func (p *Program) Run(ctx context.Context) error {
 	failed := make(chan error, 8)
 	follower := p.start("policy follower", p.Follower.Run, failed)
 	sealer := p.start("sealer", p.sealer.Run, failed)
-	var scheduler, worker, alarms, chores, exports, files, watchdog *part
+	var scheduler, worker, alarms, chores, exports, verifier, files, watchdog *part
 	var once sync.Once
 	var server *http.Server
 	stopAll := func() {
@@ -64,7 +64,7 @@ func (p *Program) Run(ctx context.Context) error {
 			p.Pull.Stop()
 			var ends sync.WaitGroup
 			ends.Go(func() { p.drain(server) })
-			for _, s := range []*part{files, watchdog, alarms, chores, exports, scheduler, worker} {
+			for _, s := range []*part{files, watchdog, alarms, chores, exports, verifier, scheduler, worker} {
 				ends.Go(func() { p.stop(s, partLimit) })
 			}
 			ends.Wait()
@@ -97,6 +97,7 @@ func (p *Program) Run(ctx context.Context) error {
 	alarms = p.start("alarms", p.Alarm.Run, failed)
 	chores = p.start("chores", p.chores, failed)
 	exports = p.start("exports", p.Exports.Run, failed)
+	verifier = p.start("verifier", p.verifier.Run, failed)
 	listener := p.listener
 	if p.tls != nil {
 		listener = p.tls.Listener(listener)
