@@ -199,7 +199,7 @@ func (f *filter) narrow() bool {
 	return len(f.exact) > 1
 }
 
-// looking says how hits are found. A text that is in every 20th entry is met often enough among the first of the order; one that is
+// looking says how hits are found. A text that is in every 8th entry is met often enough among the first of the order; one that is
 // not is looked up, among the best ranked first. So nothing costs more than some hundred rows, whatever the size of the directory, as
 // long as texts and ranks have little to do with each other; where they have, the last step finds the rest.
 type looking struct {
@@ -208,7 +208,7 @@ type looking struct {
 }
 
 // usualLooking suits a directory of a million entries, and does no harm to a small one.
-func usualLooking() looking { return looking{least: 500, most: 4000, banded: 20_000} }
+func usualLooking() looking { return looking{least: 160, most: 4000, banded: 20_000} }
 
 // find returns where the first n hits after f.after stand, in order.
 func (s *Service) find(ctx context.Context, f *filter, o order, n int) ([]position, error) {
@@ -337,7 +337,7 @@ func (s *Service) forgetSpread() {
 	s.spread = spread{}
 }
 
-// bands returns the bands to look into one after the other: the first that a 64th of what follows the page before reaches, and an 8th.
+// bands returns the bands to look into one after the other: the first that a 256th of what follows the page before reaches, and a 16th.
 func (s *Service) bands(ctx context.Context, after *position) ([]int, error) {
 	now, err := s.spreadNow(ctx)
 	if err != nil || now.reached[0] < s.looking.banded {
@@ -351,7 +351,7 @@ func (s *Service) bands(ctx context.Context, after *position) ([]int, error) {
 		}
 	}
 	var out []int
-	for _, part := range []int64{64, 8} {
+	for _, part := range []int64{256, 16} {
 		for band := top - 1; band > 0; band-- {
 			n := now.reached[band] - above
 			if n < (now.reached[0]-above)/part {
