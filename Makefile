@@ -7,11 +7,11 @@ FUZZTIME ?= 5m
 export GO
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test lint bench fuzz assets screenshots release clean
+.PHONY: help deps build demo test lint bench bench-small bench-catalog fuzz assets screenshots release clean
 
 help: ## help: list the targets
-	@sed -n 's/^\([a-z]*\):.*## help: /\1\t/p' Makefile | while IFS='	' read -r target text; do \
-		printf '  make %-11s %s\n' "$$target" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## help: /\1\t/p' Makefile | while IFS='	' read -r target text; do \
+		printf '  make %-13s %s\n' "$$target" "$$text"; done
 
 deps: ## help: install what demo and test need (root on Debian or Ubuntu), else print the one line that does
 	@scripts/deps.sh demo test
@@ -30,6 +30,12 @@ lint: ## help: gofumpt, go vet and staticcheck, in pinned versions
 
 bench: ## help: run the benchmarks on real PostgreSQL
 	@scripts/bench.sh $(ARGS) $(PKGS)
+
+bench-small: ## help: measure searches in a directory of 50,000 entries, which is made once and kept (BENCH_DATA)
+	@BENCH_RESOURCES=50000 scripts/bench-catalog.sh
+
+bench-catalog: ## help: the same with 1,000,000 entries (12 GB)
+	@BENCH_RESOURCES=1000000 scripts/bench-catalog.sh
 
 fuzz: ## help: run each fuzz test for FUZZTIME (5m)
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh $(PKGS)

@@ -12,24 +12,46 @@ import (
 
 // DirectoryFilter narrows a search in the directory.
 type DirectoryFilter struct {
-	Text         string    `query:"q" maxLength:"200" doc:"Part of name, summary, code or an item."`
+	Text         string    `query:"q" maxLength:"200" doc:"Words, separated by blanks, each of which is part of name, summary, code, a tag, a theme, an item or the provider's name, or of its pinyin."`
 	BaseDatabase string    `query:"base_database" maxLength:"64"`
 	Department   uuid.UUID `query:"department_id"`
+	Below        bool      `query:"below" doc:"The departments below department_id count, too."`
+	Division     string    `query:"division" maxLength:"12" doc:"Entries of departments of this division and of those in it."`
+	Theme        string    `query:"theme" maxLength:"200"`
 	ShareType    string    `query:"share_type" enum:"unconditional,conditional,withheld"`
+	ShareMethod  string    `query:"share_method" enum:"table,file,api"`
 	UpdateCycle  string    `query:"update_cycle" enum:"realtime,daily,weekly,monthly,quarterly,yearly,irregular"`
+	Grade        string    `query:"grade" enum:"L1,L2,L3,L4"`
+	Timeliness   string    `query:"timeliness" enum:"on_time,late,never"`
+	Open         string    `query:"open" enum:"true,false" doc:"Open to the public."`
+	HasData      string    `query:"has_data" enum:"true,false" doc:"Rows have arrived."`
 	State        string    `query:"state" enum:"draft,dept_review,platform_review,returned,published,offline,revoked" doc:"published when not given; others show what the caller may see of them."`
 }
 
 func (f DirectoryFilter) query() catalog.Query {
+	truth := func(text string) *bool {
+		if text == "" {
+			return nil
+		}
+		yes := text == "true"
+		return &yes
+	}
 	return catalog.Query{
-		Text: f.Text, BaseDatabase: f.BaseDatabase, DepartmentID: f.Department, ShareType: catalog.ShareType(f.ShareType),
-		UpdateCycle: catalog.UpdateCycle(f.UpdateCycle), State: catalog.State(f.State),
+		Text: f.Text, BaseDatabase: f.BaseDatabase, DepartmentID: f.Department, Below: f.Below, Division: f.Division, Theme: f.Theme,
+		ShareType: catalog.ShareType(f.ShareType), ShareMethod: catalog.ShareMethod(f.ShareMethod), UpdateCycle: catalog.UpdateCycle(f.UpdateCycle),
+		Grade: catalog.Grade(f.Grade), Timeliness: catalog.Timeliness(f.Timeliness), Open: truth(f.Open), HasData: truth(f.HasData),
+		State: catalog.State(f.State),
 	}
 }
 
 type directoryInput struct {
 	PageInput
 	DirectoryFilter
+	Sort string `query:"sort" enum:"relevance,rows" doc:"The highest rank or the most rows first; without it the last changed."`
+}
+
+type suggestInput struct {
+	Text string `query:"q" maxLength:"200" doc:"What was typed so far: part of a name, of its pinyin, or of a code."`
 }
 
 type facetsInput struct{ DirectoryFilter }
@@ -81,7 +103,13 @@ type review struct {
 func (a *API) resourceRoutes() {
 	s := a.opt.Catalog
 	handle(a, get("/resources", "Search the directory", authz.ResourceRead), func(ctx context.Context, p authz.Principal, in *directoryInput) (list[catalog.Entry], error) {
-		return newList(s.Search(ctx, p, in.query(), in.page()))
+		q := in.query()
+		q.Sort = catalog.Sort(in.Sort)
+		return newList(s.Search(ctx, p, q, in.page()))
+	})
+	handle(a, get("/resources/suggestions", "What somebody may mean who is typing a search", authz.ResourceRead), func(ctx context.Context, p authz.Principal, in *suggestInput) (list[catalog.Completion], error) {
+		found, err := s.Suggest(ctx, p, in.Text)
+		return newList(found, "", err)
 	})
 	handle(a, get("/resources/facets", "Counts to narrow a search by", authz.ResourceRead), func(ctx context.Context, p authz.Principal, in *facetsInput) (catalog.Facets, error) {
 		return s.Facets(ctx, p, in.query())

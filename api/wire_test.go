@@ -130,6 +130,7 @@ func TestClientKnowsEveryField(t *testing.T) {
 		{client.AlarmTest{}, alarm.TestResult{}},
 		{client.AlarmDelivery{}, alarm.Delivery{}},
 		{client.Facets{}, catalog.Facets{}},
+		{client.Completion{}, catalog.Completion{}},
 		{client.Facet{}, catalog.Facet{}},
 		{client.HistoryEntry{}, catalog.HistoryEntry{}},
 		{client.ThemeDatabase{}, catalog.ThemeDatabase{}},

@@ -16,7 +16,9 @@ import (
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
 
-func codeTableTarget(table string) authz.Target { return authz.Target{Kind: "code_table", ID: clean(table)} }
+func codeTableTarget(table string) authz.Target {
+	return authz.Target{Kind: "code_table", ID: clean(table)}
+}
 
 const selectCodeTables = `
 	SELECT t.name, t.title, t.title_en, t.basis, t.editable, t.row_version, t.updated_at,

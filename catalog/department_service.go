@@ -77,6 +77,7 @@ func (s *Service) CreateDepartment(ctx context.Context, p authz.Principal, d Dep
 	if err != nil {
 		return Department{}, err
 	}
+	s.forgetOrganisation()
 	return d, nil
 }
 
@@ -120,6 +121,7 @@ func (s *Service) UpdateDepartment(ctx context.Context, p authz.Principal, id uu
 	if err != nil {
 		return Department{}, err
 	}
+	s.forgetOrganisation()
 	return d, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -82,15 +83,16 @@ func (s *Service) CountStates(ctx context.Context, p authz.Principal, department
 	if _, err := s.enforcer.Check(ctx, p, authz.ResourceRead, authz.Target{Kind: "resource", State: string(Published)}); err != nil {
 		return nil, err
 	}
-	own := uuid.Nil
-	if p.Department != uuid.Nil && s.mayReadDrafts(p, p.Department) {
-		own = p.Department
-	}
+	args := []any{department, uuid.Nil}
+	seen := s.sight(p).where("v.state", "r.provider_dept_id", func(v any) string {
+		args = append(args, v)
+		return "$" + strconv.Itoa(len(args))
+	})
 	found, err := s.db.Pool.Query(ctx, `
 		SELECT v.state, count(*) FROM resource r JOIN resource_version v ON v.resource_id = r.id AND v.version IN (r.newest, r.published)
 		WHERE v.state <> 'superseded' AND ($1::uuid = $2::uuid OR r.provider_dept_id = $1)
-			AND (v.state = 'published' OR r.provider_dept_id = $3 OR ($4 AND v.state NOT IN ('draft', 'dept_review')))
-		GROUP BY v.state`, department, uuid.Nil, own, s.mayReadDrafts(p, uuid.Nil))
+			AND `+seen+`
+		GROUP BY v.state`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("counting entries by state: %w", err)
 	}

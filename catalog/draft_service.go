@@ -55,6 +55,9 @@ func (s *Service) newEntry(ctx context.Context, tx *db.Tx, p authz.Principal, m 
 	if _, err := tx.Exec(ctx, "UPDATE resource SET next_item_no = $2 WHERE id = $1", r.ID, r.NextItemNo); err != nil {
 		return Resource{}, fmt.Errorf("writing item numbers: %w", err)
 	}
+	if err := index(ctx, tx, r.ID); err != nil {
+		return Resource{}, err
+	}
 	return r, s.note(ctx, tx, p, r, r.Version, StepCreate, "", "", nil)
 }
 
@@ -189,6 +192,9 @@ func (s *Service) DiscardDraft(ctx context.Context, p authz.Principal, id uuid.U
 		if err != nil {
 			return fmt.Errorf("discarding version %d: %w", v.Number, err)
 		}
+		if err := index(ctx, tx, id); err != nil {
+			return err
+		}
 		return record(ctx, tx, p, "resource.discard", "resource", id.String(), map[string]any{"version": v.Number, "from": v.State})
 	})
 }
@@ -255,7 +261,7 @@ func (s *Service) change(ctx context.Context, p authz.Principal, id uuid.UUID, i
 		if err != nil {
 			return resourceFault(err)
 		}
-		return nil
+		return index(ctx, tx, id)
 	})
 	if err != nil {
 		return Resource{}, err

@@ -289,6 +289,9 @@ func (s *Service) draftForDrift(ctx context.Context, tx *db.Tx, r *Resource, m M
 		if err != nil {
 			return fmt.Errorf("beginning a version: %w", err)
 		}
+		if err := index(ctx, tx, r.ID); err != nil {
+			return err
+		}
 	}
 	for i := range found {
 		if found[i].Breaks && found[i].DraftVersion == 0 {

@@ -45,6 +45,9 @@ func (s *Service) HandOverTx(ctx context.Context, tx *db.Tx, by authz.Principal,
 			if err != nil {
 				return nil, fmt.Errorf("handing a draft over: %w", err)
 			}
+			if err := index(ctx, tx, d.Resource); err != nil {
+				return nil, err
+			}
 		}
 		_, err := tx.Exec(ctx, `
 			INSERT INTO resource_step (id, resource_id, version, action, from_state, to_state, actor_id, at) VALUES ($1, $2, $3, $4, $5, $5, $6, $7)`,

@@ -57,7 +57,14 @@ func (s *Service) CompileManyTx(ctx context.Context, tx *db.Tx, p authz.Principa
 	if err := copyItems(ctx, tx, out); err != nil {
 		return nil, resourceFault(err)
 	}
-	return out, keepCodes(ctx, tx, all)
+	if err := keepCodes(ctx, tx, all); err != nil {
+		return nil, err
+	}
+	ids := make([]uuid.UUID, len(out))
+	for i := range out {
+		ids[i] = out[i].ID
+	}
+	return out, index(ctx, tx, ids...)
 }
 
 // restated is an entry as it is after the statement.

@@ -53,6 +53,8 @@ const (
 	usedDays = 30
 	// usedFor is how long a count of use is shown: it reads every record of use of the period.
 	usedFor = 10 * time.Minute
+	// countedShare is how many times as long as counting took a count is shown.
+	countedShare = 100
 	// usedRanked is how many resources are ranked, so that enough remain of those that are published.
 	usedRanked = 4 * listed
 )
@@ -60,6 +62,7 @@ const (
 // count is what is published, as counted at a moment.
 type count struct {
 	at      time.Time
+	took    time.Duration
 	counted tallies
 	newest  []Entry
 }
@@ -75,11 +78,7 @@ func (s *Service) Overview(ctx context.Context, p authz.Principal) (Overview, er
 	if err := s.mayRead(ctx, p); err != nil {
 		return Overview{}, err
 	}
-	args, err := s.hitArgs(p, Query{})
-	if err != nil {
-		return Overview{}, err
-	}
-	now, err := s.countedNow(ctx, args)
+	now, err := s.countedNow(ctx)
 	if err != nil {
 		return Overview{}, err
 	}
@@ -96,7 +95,7 @@ func (s *Service) Overview(ctx context.Context, p authz.Principal) (Overview, er
 		return Overview{}, err
 	}
 	out.UsedAt, out.UsedSince = used.at, used.since
-	out.MostUsed, err = s.usedEntries(ctx, args, used.used)
+	out.MostUsed, err = s.usedEntries(ctx, used.used)
 	return out, err
 }
 
@@ -128,26 +127,30 @@ func (s *Service) baseOverviews(ctx context.Context, p authz.Principal, counted 
 }
 
 // countedNow counts the directory, again when the last count is too old. What is published is the same for every reader, so that one
-// count serves all; one caller counts, the others wait.
-func (s *Service) countedNow(ctx context.Context, args []any) (count, error) {
+// count serves all; one caller counts, the others wait. A directory that takes long to count is counted less often.
+func (s *Service) countedNow(ctx context.Context) (count, error) {
 	s.countMu.Lock()
 	defer s.countMu.Unlock()
 	now := s.clock().UTC()
-	if !s.counted.at.IsZero() && now.Sub(s.counted.at) < s.countedFor {
+	if !s.counted.at.IsZero() && now.Sub(s.counted.at) < max(s.countedFor, countedShare*s.counted.took) {
 		return s.counted, nil
 	}
-	counted, err := s.tally(ctx, args)
+	begun := time.Now()
+	counted, err := s.tally(ctx, &filter{state: Published, exact: []string{"s.state = 'published'"}}, 0)
 	if err != nil {
 		return count{}, err
 	}
-	newest, err := s.find(ctx, fmt.Sprintf("ORDER BY h.published_at DESC NULLS LAST, h.id DESC LIMIT %d", listed), args...)
+	newest, err := s.positions(ctx, fmt.Sprintf(`
+		SELECT 0::bigint, s.updated_at, s.resource_id FROM resource_search s WHERE s.state = 'published' AND s.published_at IS NOT NULL
+		ORDER BY s.published_at DESC, s.resource_id DESC LIMIT %d`, listed), nil)
 	if err != nil {
 		return count{}, err
 	}
 	c := count{at: now, counted: counted}
-	for _, h := range newest {
-		c.newest = append(c.newest, h.Entry)
+	if c.newest, err = s.entries(ctx, sight{}, Published, newest); err != nil {
+		return count{}, err
 	}
+	c.took = time.Since(begun)
 	s.counted = c
 	return c, nil
 }
@@ -176,28 +179,23 @@ func (s *Service) ranked(ctx context.Context) (ranking, error) {
 	return s.used, nil
 }
 
-// usedEntries keeps of what was used most the entries that are among the hits.
-func (s *Service) usedEntries(ctx context.Context, args []any, used []audit.ResourceUse) ([]UsedEntry, error) {
+// usedEntries keeps of what was used most the entries that are published.
+func (s *Service) usedEntries(ctx context.Context, used []audit.ResourceUse) ([]UsedEntry, error) {
 	if len(used) == 0 {
 		return nil, nil
 	}
-	ids := make([]uuid.UUID, len(used))
+	at := make([]position, len(used))
+	uses := make(map[uuid.UUID]audit.ResourceUse, len(used))
 	for i, u := range used {
-		ids[i] = u.ResourceID
+		at[i].ID, uses[u.ResourceID] = u.ResourceID, u
 	}
-	found, err := s.find(ctx, fmt.Sprintf("WHERE h.id = ANY($%d)", hitCount+1), append(args, ids)...)
+	found, err := s.entries(ctx, sight{}, Published, at)
 	if err != nil {
 		return nil, err
 	}
-	byID := make(map[uuid.UUID]Entry, len(found))
-	for _, h := range found {
-		byID[h.ID] = h.Entry
-	}
 	var out []UsedEntry
-	for _, u := range used {
-		if e, ok := byID[u.ResourceID]; ok && len(out) < listed {
-			out = append(out, UsedEntry{Entry: e, Calls: u.Calls, Taken: u.Rows})
-		}
+	for _, e := range found[:min(listed, len(found))] {
+		out = append(out, UsedEntry{Entry: e, Calls: uses[e.ID].Calls, Taken: uses[e.ID].Rows})
 	}
 	return out, nil
 }

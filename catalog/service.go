@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -63,7 +64,13 @@ type Service struct {
 	usedMu  sync.Mutex
 	used    ranking // Likewise.
 
-	codes codeCache // See codeBook.
+	codes          codeCache // See codeBook.
+	organisationMu sync.Mutex
+	organised      *organisation
+	looking        looking
+	spreadMu       sync.Mutex
+	spread         spread
+	indexed        atomic.Bool // See KeepSearch.
 }
 
 // New returns a directory over the database of opt.
@@ -74,7 +81,7 @@ func New(opt Options) (*Service, error) {
 	}
 	s := &Service{
 		db: opt.DB, enforcer: opt.Enforcer, keyring: opt.Keyring, connectors: opt.Connectors, connect: opt.Connect,
-		checkHost: opt.CheckHost, calendar: opt.Calendar, coder: opt.Coder, log: opt.Log, clock: opt.Clock, zone: zone,
+		checkHost: opt.CheckHost, calendar: opt.Calendar, coder: opt.Coder, log: opt.Log, clock: opt.Clock, zone: zone, looking: usualLooking(),
 	}
 	if s.calendar == nil {
 		if s.calendar, err = calendar.NewHeld(); err != nil {

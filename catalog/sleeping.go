@@ -127,9 +127,6 @@ func (s *Service) SleepingEntries(ctx context.Context, p authz.Principal, f Slee
 	return out, next, nil
 }
 
-// MostCounted is where counts of sleeping entries end: more are said to be "more than".
-const MostCounted = 1000
-
 // CountSleeping returns how many sleeping entries SleepingEntries would list, at most MostCounted+1; 0 for those who have no list.
 func (s *Service) CountSleeping(ctx context.Context, p authz.Principal) (int, error) {
 	scope := p.Department

@@ -23,7 +23,7 @@ type directory struct {
 	Groups  []facetGroup
 	Sorts   []facetLink
 	Views   []facetLink
-	Total   int64
+	Total   string // How many were found, "1,000+" where there are more than are counted.
 	Entries []catalog.Entry
 	More    string // Address of the next page, or "".
 	Sheet   string // Address of the list as a table.
@@ -41,7 +41,7 @@ type facetGroup struct {
 
 type facetLink struct {
 	Text   string
-	Count  int64
+	Count  string // "" where nothing is said.
 	Href   string
 	Active bool
 }
@@ -83,7 +83,7 @@ func (v *visit) directoryQuery() (catalog.Query, url.Values) {
 		Open: truth("open"), HasData: truth("data"), State: catalog.State(values.Get("state")), Sort: catalog.Sort(values.Get(bySort)),
 	}
 	if id, err := uuid.Parse(values.Get("department")); err == nil {
-		q.DepartmentID = id
+		q.DepartmentID, q.Below = id, true
 	} else {
 		values.Del("department")
 	}
@@ -123,7 +123,10 @@ func (c *console) showDirectory(v *visit) error {
 	if err != nil {
 		return err
 	}
-	d.Total, d.Marks = facets.Total, v.cartMarks(d.Entries)
+	if d.Total = lowerBound(facets.Total, facets.Capped); d.Total == "" {
+		d.Total = count(facets.Total)
+	}
+	d.Marks = v.cartMarks(d.Entries)
 	if next != "" {
 		d.More = d.address("cursor", next)
 	}
@@ -207,7 +210,7 @@ func (v *visit) narrowings(d *directory, f catalog.Facets, names *names) {
 			d.Chips = append(d.Chips, chip)
 		}
 		for _, facet := range counted[name] {
-			link := facetLink{Text: text(name, facet), Count: facet.Count, Href: d.address(name, facet.Value), Active: facet.Value == now}
+			link := facetLink{Text: text(name, facet), Count: lowerBound(facet.Count, f.Capped), Href: d.address(name, facet.Value), Active: facet.Value == now}
 			if len(g.Facets) < facetsShown || link.Active {
 				g.Facets = append(g.Facets, link)
 			} else {
@@ -308,4 +311,15 @@ func directoryAddress(q url.Values) string {
 		return prefix + "/resources"
 	}
 	return prefix + "/resources?" + q.Encode()
+}
+
+// lowerBound writes a count, with a plus where it is a lower bound, and nothing for none.
+func lowerBound(n int64, capped bool) string {
+	switch {
+	case n == 0:
+		return ""
+	case capped:
+		return count(n) + "+"
+	}
+	return count(n)
 }

@@ -48,11 +48,11 @@ func (c *console) showHome(v *visit) error {
 		})
 	}
 	for _, f := range overview.Themes {
-		page.Themes = append(page.Themes, facetLink{Text: f.Value, Count: f.Count, Href: narrowed("theme", f.Value)})
+		page.Themes = append(page.Themes, facetLink{Text: f.Value, Count: count(f.Count), Href: narrowed("theme", f.Value)})
 	}
 	names := v.names()
 	for _, f := range overview.Departments[:min(givers, len(overview.Departments))] {
-		page.Givers = append(page.Givers, facetLink{Text: names.called(f.Value, f.Label), Count: f.Count, Href: narrowed("department", f.Value)})
+		page.Givers = append(page.Givers, facetLink{Text: names.called(f.Value, f.Label), Count: count(f.Count), Href: narrowed("department", f.Value)})
 	}
 	for i := range page.Newest {
 		page.Newest[i].Department = names.called(page.Newest[i].DepartmentID.String(), page.Newest[i].Department)

@@ -34,6 +34,7 @@ func (c *console) accountRoutes(m *http.ServeMux) {
 func (c *console) directoryRoutes(m *http.ServeMux) {
 	m.Handle("GET /ui/home", c.page(c.showHome))
 	m.Handle("GET /ui/resources", c.page(c.showDirectory))
+	m.Handle("GET /ui/resources/suggestions", c.page(c.showSuggestions))
 	m.Handle("GET /ui/resources/{id}", c.page(c.showResource))
 	m.Handle("GET /ui/resources/{id}/access", c.page(c.showResourceAccess))
 	m.Handle("GET /ui/resources/{id}/openapi/{grant}", c.page(c.showOpenAPI))

@@ -74,6 +74,11 @@ func (c *Client) Facets(ctx context.Context, f Filter) (Facets, error) {
 	return fetch[Facets](ctx, c, http.MethodGet, f.path("/resources/facets"), nil)
 }
 
+// Suggestions returns what somebody may mean who has typed the beginning of a search.
+func (c *Client) Suggestions(ctx context.Context, text string) ([]Completion, error) {
+	return All[Completion](ctx, c, Filter{"q": text}.path("/resources/suggestions"))
+}
+
 // Versions lists the versions of an entry.
 func (c *Client) Versions(ctx context.Context, resource string) ([]Version, error) {
 	return All[Version](ctx, c, "/resources/"+resource+"/versions")

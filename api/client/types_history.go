@@ -8,6 +8,7 @@ import (
 // Facets counts the entries that a search finds.
 type Facets struct {
 	Total         int64   `json:"total"`
+	Capped        bool    `json:"capped"` // Every count is a lower bound.
 	BaseDatabases []Facet `json:"base_databases"`
 	Departments   []Facet `json:"departments"` // Value is the department's id.
 	ShareTypes    []Facet `json:"share_types"`
@@ -25,6 +26,15 @@ type Facet struct {
 	Value string `json:"value"`
 	Label string `json:"label"` // For people; the value itself where there is nothing better.
 	Count int64  `json:"count"`
+}
+
+// Completion is what somebody may mean who has typed the beginning of a search.
+type Completion struct {
+	Kind       string `json:"kind"` // entry or department.
+	ID         string `json:"id"`
+	Name       string `json:"name"`
+	Code       string `json:"code"`
+	Department string `json:"department"` // Name of the provider of an entry.
 }
 
 // HistoryEntry is one step of a resource's review.

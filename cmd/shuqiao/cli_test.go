@@ -113,6 +113,7 @@ var listTypes = map[string]any{
 	"system report":   client.DepartmentCoverage{}, "system nil-returns": client.NilReturn{}, "calendar list": client.CalendarYear{},
 	"resource return-codes": "", "resource impact-grants": client.ImpactUse{}, "resource comments": client.Comment{}, "resource assessments": client.AssessmentFile{},
 	"change list": client.ChangeEvent{}, "grant changes": client.GrantChange{},
+	"resource suggest": client.Completion{},
 }
 
 // Every column of a list is a field of what the list holds.

@@ -39,6 +39,7 @@ type commands struct {
 
 	RestoreMark restoreMarkCommand `cmd:"" name:"restore-mark" help:"Say that the database was restored by other means: cursors begin anew, grants wait for confirmation."`
 
+	Search   searchCommand    `cmd:"" help:"What searches of the directory read."`
 	Check    checkCommand     `cmd:"" help:"Judge credit codes, identity numbers and other codes, one a line of standard input."`
 	Calendar calendarCommands `cmd:"" help:"Working days."`
 

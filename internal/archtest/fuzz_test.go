@@ -23,6 +23,7 @@ var parsers = [][3]string{
 	{"audit", "checkpoint notes", "FuzzCheckpoint"},
 	{"catalog", "documents of assessments", "FuzzDocumentKind"},
 	{"catalog/calendar", "notices of days off", "FuzzParse"},
+	{"catalog", "texts and what is looked for in them", "FuzzWords"},
 	{"catalog/codes", "credit codes, identity numbers and other codes", "FuzzValidators"},
 	{"catalog/codes", "check characters", "FuzzCheckCharacters"},
 	{"catalog/mask", "masked text", "FuzzMasks"},

@@ -187,6 +187,7 @@ const (
 	truthEvery      = time.Minute // Looks whether the hour is over; one node does it then.
 	volumesEvery    = time.Minute
 	volumesFresh    = 15 * time.Minute // A resource is not counted again before.
+	searchEvery     = 10 * time.Second // Asks whether an hour has gone by.
 )
 
 // chores does what has to be done now and then until ctx ends.
@@ -212,6 +213,7 @@ func (p *Program) chores(ctx context.Context) error {
 		{"returning idle quota", sweepEvery, func(ctx context.Context) error { return p.Sharing.ReturnIdleQuota(ctx, idleQuota) }},
 		{"forgetting quota blocks", forgetBlocksAll, p.Sharing.ForgetBlocks},
 		{"refreshing what is true of data", truthEvery, func(ctx context.Context) error { _, err := p.Catalog.RefreshTruth(ctx); return err }},
+		{"ranking the directory", searchEvery, func(ctx context.Context) error { _, err := p.Catalog.KeepSearch(ctx); return err }},
 		{"removing what is due", retentionEvery, p.Retention.Round},
 		{"counting volumes", volumesEvery, func(ctx context.Context) error { _, err := exchange.CountVolumes(ctx, p.DB, volumesFresh); return err }},
 	}

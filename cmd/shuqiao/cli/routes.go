@@ -57,8 +57,9 @@ func Commands() []Command {
 		{Path: "me second-factor remove", Method: post, Route: "/me/second-factor/remove", Help: "Remove my second factor.", Body: "code!"},
 		{Path: "todo", Method: get, Route: "/todo", Help: "Say what waits for me."},
 
-		{Path: "resource list", Method: get, Route: "/resources", Help: "Search the directory.", Query: "q base-database:base_database department:department_id share-type:share_type update-cycle:update_cycle state", Columns: "id code name department share_type grade state version items"},
-		{Path: "resource facets", Method: get, Route: "/resources/facets", Help: "Count entries by what a search can be narrowed with.", Query: "q base-database:base_database department:department_id share-type:share_type update-cycle:update_cycle state"},
+		{Path: "resource list", Method: get, Route: "/resources", Help: "Search the directory.", Query: "q base-database:base_database department:department_id below division theme share-type:share_type share-method:share_method update-cycle:update_cycle grade timeliness open has-data:has_data state sort", Columns: "id code name department share_type grade state version items"},
+		{Path: "resource facets", Method: get, Route: "/resources/facets", Help: "Count entries by what a search can be narrowed with.", Query: "q base-database:base_database department:department_id below division theme share-type:share_type share-method:share_method update-cycle:update_cycle grade timeliness open has-data:has_data state"},
+		{Path: "resource suggest", Method: get, Route: "/resources/suggestions", Help: "Say what somebody may mean who is typing a search.", Query: "q!", Columns: "kind id name code department"},
 		{Path: "resource show", Method: get, Route: "/resources/{id}", Help: "Show one entry."},
 		{Path: "resource access", Method: get, Route: "/resources/{id}/access", Help: "Say who can see a resource or one of its items now, or could at a moment (--at), through which grant and rule.", Query: "item at refused", Columns: accessColumns},
 		{Path: "resource create", Method: post, Route: "/resources", Help: "Compile an entry, as a draft.", Query: "template", File: true, Once: true},
