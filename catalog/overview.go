@@ -16,7 +16,7 @@ import (
 // Overview is what the directory holds at a moment. It counts published entries only, which everybody who may read the directory
 // may see: drafts are in none of its figures and lists.
 type Overview struct {
-	At            time.Time // When it was counted: at most Options.CountedFor ago.
+	At            time.Time // When it was counted: at most Options.CountedFor ago, or a hundred times as long as counting took.
 	Resources     int64     // Published entries.
 	HasData       int64     // Those of which rows have arrived.
 	Open          int64     // Those open to the public.
@@ -132,7 +132,7 @@ func (s *Service) countedNow(ctx context.Context) (count, error) {
 	s.countMu.Lock()
 	defer s.countMu.Unlock()
 	now := s.clock().UTC()
-	if !s.counted.at.IsZero() && now.Sub(s.counted.at) < max(s.countedFor, countedShare*s.counted.took) {
+	if s.countedFor > 0 && !s.counted.at.IsZero() && now.Sub(s.counted.at) < max(s.countedFor, countedShare*s.counted.took) {
 		return s.counted, nil
 	}
 	begun := time.Now()

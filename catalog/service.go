@@ -32,7 +32,7 @@ type Options struct {
 	Coder      codes.CodeGenerator                          // nil means codes.NationalCoder.
 	Log        *slog.Logger                                 // nil means slog.Default.
 	Clock      func() time.Time                             // nil means time.Now; judges only dates stated by people.
-	CountedFor time.Duration                                // How long a count of the directory is shown; 0 means 15 seconds.
+	CountedFor time.Duration                                // How long a count of the directory is shown; 0 means 15 seconds, less than that not at all.
 
 	OpenToPublic bool // Anyone may read the entries that are open to the public, without signing in.
 }

@@ -90,7 +90,7 @@ func setup(t testing.TB) *hub {
 	check(err)
 	days, err := calendar.NewHeld()
 	check(err)
-	h.catalog, err = catalog.New(catalog.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, Connectors: registry, Calendar: days, CountedFor: time.Nanosecond})
+	h.catalog, err = catalog.New(catalog.Options{DB: h.db, Enforcer: h.enforcer, Keyring: h.keyring, Connectors: registry, Calendar: days, CountedFor: -1})
 	check(err)
 	sheets := sheet.New(sheet.Options{DB: h.db, Enforcer: h.enforcer, Catalog: h.catalog, Person: h.identity.PersonNow, Log: log})
 	h.sharing = sharing.New(sharing.Options{DB: h.db, Enforcer: h.enforcer, Catalog: h.catalog, Keyring: h.keyring, Calendar: days})

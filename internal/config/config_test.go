@@ -103,6 +103,7 @@ SHUQIAO_NOTICE_NETWORKS=default  # default
 SHUQIAO_EXPORTS_DIR=  # default
 SHUQIAO_EXPORT_KEEP=168h  # default
 SHUQIAO_EXPORT_SPACE=50GiB  # default
+SHUQIAO_RESOURCE_CODE_PREFIX=  # default
 SHUQIAO_TIME_ZONE=Asia/Shanghai  # default
 SHUQIAO_TLS_CERT=  # default
 SHUQIAO_TLS_KEY=  # default
@@ -239,6 +240,7 @@ func TestChecks(t *testing.T) {
 		"openid-client-secret":  {[]string{"", "a b"}, []string{"a\x00"}},
 		"openid-username-claim": {[]string{"preferred_username", "sub"}, []string{"a\tb"}},
 		"openid-trust-factors":  {[]string{"true", "false"}, []string{"", "no"}},
+		"resource-code-prefix":  {[]string{"", "Z", "ZJ33", "Z12345678901"}, []string{"1Z", "Z123456789012", "Z-1", "浙"}},
 		"open-directory":        {[]string{"true", "false"}, []string{"", "yes", "1"}},
 		"public-url":            {[]string{"", "https://share.example.org", "http://127.0.0.1:8080"}, []string{"share.example.org", "http://share.example.org", "https://h#f"}},
 	}
