@@ -2,12 +2,12 @@
 // all are kept apart.
 
 const menus = {
-  system_admin: 'home resources base-databases data-elements people departments alarms health retention',
-  security_admin: 'home resources base-databases data-elements people departments clients rules access retention',
-  auditor: 'home resources base-databases data-elements departments rules audit evidence access retention',
-  platform_operator: 'home resources compile base-databases systems data-elements sleeping todo inbox requests grants sources mounts tasks runs departments clients alarms health retention',
-  statistics_admin: 'home resources compile base-databases systems data-elements sleeping todo inbox requests grants sources mounts tasks runs people departments clients alarms access retention',
-  statistics_operator: 'home resources compile base-databases systems data-elements sleeping todo inbox cart requests grants sources mounts tasks runs departments clients access',
+  system_admin: 'home resources base-databases code-tables calendar data-elements people departments alarms health retention',
+  security_admin: 'home resources base-databases code-tables calendar data-elements people departments clients rules access retention',
+  auditor: 'home resources base-databases code-tables calendar data-elements departments rules audit evidence access retention',
+  platform_operator: 'home resources compile imports changes base-databases systems code-tables calendar data-elements sleeping todo inbox requests grants sources mounts tasks runs departments clients alarms health retention',
+  statistics_admin: 'home resources compile imports changes base-databases systems code-tables calendar data-elements sleeping todo inbox requests grants sources mounts tasks runs people departments clients alarms access retention',
+  statistics_operator: 'home resources compile imports changes base-databases systems code-tables calendar data-elements sleeping todo inbox cart requests grants sources mounts tasks runs departments clients access',
 }
 const address = (name) => `/ui/${name}`
 
