@@ -1,5 +1,6 @@
 // Follows every link of the console from a person's home, a few examples of each kind of page.
 export const id = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
+const coded = /^(\/ui\/(?:code-tables|data-elements|base-databases))\/(?!new\b)[^/]+/ // What is called by a code, not by an id.
 const named = ['tab', 'view', 'step', 'language'] // What these say makes a page of its own kind.
 
 // kindOf is what pages that differ only in what they show have in common: the path without ids, the tab, and whether anything
@@ -9,7 +10,7 @@ export function kindOf(address) {
   const query = [...url.searchParams].filter(([, value]) => value !== '')
   const parts = query.filter(([name]) => named.includes(name)).map(([name, value]) => `${name}=${value}`)
   if (query.length > parts.length) parts.push('filters')
-  return url.pathname.replace(id, '{id}').replace(/\/\d+(?=\/|$)/g, '/{n}') + (parts.length ? `?${parts.join('&')}` : '')
+  return url.pathname.replace(id, '{id}').replace(coded, '$1/{code}').replace(/\/\d+(?=\/|$)/g, '/{n}') + (parts.length ? `?${parts.join('&')}` : '')
 }
 
 // links returns where a page leads: addresses inside the console, files to download, and what leads out of it.
