@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every fuzz test of the given packages for FUZZTIME each (5m, two and a half hours in all; FUZZTIME=30s for a short look), and
+# Runs every fuzz test of the given packages for FUZZTIME each (5m, some three hours in all; FUZZTIME=30s for a short look), and
 # ends with 1 when one of them found something.
 set -euo pipefail
 cd "$(dirname "$0")/.."
