@@ -140,7 +140,7 @@ func (s *Service) changeBaseDatabase(ctx context.Context, p authz.Principal, cod
 		if b, err = loadBaseDatabase(ctx, tx, code, "FOR UPDATE"); err != nil {
 			return err
 		}
-		if err := matches(ifMatch, b.RowVersion); err != nil {
+		if err := db.Matches(ifMatch, b.RowVersion); err != nil {
 			return err
 		}
 		if err := change(tx, &b); err != nil {

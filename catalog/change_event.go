@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/shuqiao/shuqiao/internal/db"
 )
 
 // ChangeCause says why an entry has to be updated (Order 809, Art 17: law, decision or duties change; the others follow from it).
@@ -191,8 +193,8 @@ func (r changeRow) event() (ChangeEvent, error) {
 	c := ChangeEvent{
 		ID: r.ID, ResourceID: r.ResourceID, Resource: r.Resource, DepartmentID: r.DepartmentID, Department: r.Department,
 		Cause: ChangeCause(r.Cause), Detail: r.Detail, HappenedOn: r.HappenedOn.Format(time.DateOnly), State: ChangeState(r.State),
-		DueAt: r.DueAt.UTC(), Provisional: r.Provisional, SubmittedAt: inUTC(r.SubmittedAt), ReviewDueAt: inUTC(r.ReviewDueAt),
-		ClosedAt: inUTC(r.ClosedAt), ClosedReason: r.ClosedReason, RowVersion: r.RowVersion, RecordedBy: r.RecordedBy,
+		DueAt: r.DueAt.UTC(), Provisional: r.Provisional, SubmittedAt: db.UTC(r.SubmittedAt), ReviewDueAt: db.UTC(r.ReviewDueAt),
+		ClosedAt: db.UTC(r.ClosedAt), ClosedReason: r.ClosedReason, RowVersion: r.RowVersion, RecordedBy: r.RecordedBy,
 		RecordedAt: r.RecordedAt.UTC(), Acts: []ChangeStep{},
 	}
 	if r.Version != nil {

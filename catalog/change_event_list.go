@@ -77,7 +77,7 @@ func (s *Service) ChangeEvents(ctx context.Context, p authz.Principal, f ChangeF
 	for i := range out {
 		out[i] = s.withChangeActs(p, out[i])
 	}
-	out, next := cut(out, page, func(c ChangeEvent) string { return db.Next(c.DueAt, c.ID) })
+	out, next := db.Cut(out, page, func(c ChangeEvent) string { return db.Next(c.DueAt, c.ID) })
 	return out, next, nil
 }
 

@@ -158,7 +158,7 @@ func (s *Service) moveChange(ctx context.Context, p authz.Principal, id uuid.UUI
 		if c, err = s.loadChange(ctx, tx, id); err != nil {
 			return err
 		}
-		if err := matches(ifMatch, c.RowVersion); err != nil {
+		if err := db.Matches(ifMatch, c.RowVersion); err != nil {
 			return err
 		}
 		if _, err := findChangeMove(c.State, step); err != nil {

@@ -72,7 +72,7 @@ func (s *Service) CodeValues(ctx context.Context, p authz.Principal, table strin
 	if err != nil {
 		return nil, "", fmt.Errorf("listing values: %w", err)
 	}
-	out, next := cut(out, page, func(v CodeValue) string { return db.Next(v.sort, v.Code, v.ValidFrom) })
+	out, next := db.Cut(out, page, func(v CodeValue) string { return db.Next(v.sort, v.Code, v.ValidFrom) })
 	return out, next, nil
 }
 
@@ -110,7 +110,7 @@ func (s *Service) CodeHistory(ctx context.Context, p authz.Principal, table stri
 	if err != nil {
 		return nil, "", fmt.Errorf("listing changes of a code table: %w", err)
 	}
-	out, next := cut(out, page, func(c CodeChange) string { return db.Next(c.At, c.Value.ID, c.Kind) })
+	out, next := db.Cut(out, page, func(c CodeChange) string { return db.Next(c.At, c.Value.ID, c.Kind) })
 	return out, next, nil
 }
 

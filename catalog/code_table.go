@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/shuqiao/shuqiao/internal/db"
 )
 
 // The code tables that the rules of the catalogue look into. Names of tables are stable; the values of the editable ones change.
@@ -134,7 +136,7 @@ const codeColumns = `id, table_name, code, title, title_en, parent, fixed, sort,
 func (r codeValueRow) value() (CodeValue, error) {
 	return CodeValue{
 		ID: r.ID, Table: r.TableName, Code: r.Code, Name: r.Title, NameEN: r.TitleEN, Parent: r.Parent, Fixed: r.Fixed,
-		ValidFrom: r.FromDay, ValidTo: r.ToDay, Successor: r.Successor, Note: r.Note, AddedBy: given(r.AddedBy), AddedAt: inUTC(r.AddedAt),
-		EndReason: r.EndReason, EndedBy: given(r.EndedBy), EndedAt: inUTC(r.EndedAt), sort: r.Sort,
+		ValidFrom: r.FromDay, ValidTo: r.ToDay, Successor: r.Successor, Note: r.Note, AddedBy: given(r.AddedBy), AddedAt: db.UTC(r.AddedAt),
+		EndReason: r.EndReason, EndedBy: given(r.EndedBy), EndedAt: db.UTC(r.EndedAt), sort: r.Sort,
 	}, nil
 }

@@ -51,7 +51,7 @@ const commentSQL = `
 	FROM review_comment c WHERE c.resource_id = $1 `
 
 func (c Comment) comment() (Comment, error) {
-	c.At, c.ResolvedAt = c.At.UTC(), inUTC(c.ResolvedAt)
+	c.At, c.ResolvedAt = c.At.UTC(), db.UTC(c.ResolvedAt)
 	return c, nil
 }
 
@@ -79,7 +79,7 @@ func (s *Service) Comments(ctx context.Context, p authz.Principal, id uuid.UUID,
 	if err != nil {
 		return nil, "", fmt.Errorf("listing comments: %w", err)
 	}
-	out, next := cut(out, page, func(c Comment) string { return db.Next(c.At, c.ID) })
+	out, next := db.Cut(out, page, func(c Comment) string { return db.Next(c.At, c.ID) })
 	return out, next, nil
 }
 

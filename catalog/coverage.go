@@ -104,7 +104,7 @@ type coverageRow struct {
 
 func (r coverageRow) coverage() (DepartmentCoverage, error) {
 	return DepartmentCoverage{
-		DepartmentID: r.DepartmentID, Department: r.Department, NilReturnAt: inUTC(r.NilReturnAt), Missing: r.Missing,
+		DepartmentID: r.DepartmentID, Department: r.Department, NilReturnAt: db.UTC(r.NilReturnAt), Missing: r.Missing,
 		SystemCounts: SystemCounts{Live: r.Live, Zombie: r.Zombie, SingleOffice: r.SingleOffice, Covered: r.Covered},
 	}, nil
 }
@@ -138,6 +138,6 @@ func (s *Service) CoverageByDepartment(ctx context.Context, p authz.Principal, y
 	if err != nil {
 		return nil, "", fmt.Errorf("listing the coverage of departments: %w", err)
 	}
-	out, next := cut(out, page, func(c DepartmentCoverage) string { return db.Next(c.Department, c.DepartmentID) })
+	out, next := db.Cut(out, page, func(c DepartmentCoverage) string { return db.Next(c.Department, c.DepartmentID) })
 	return out, next, nil
 }

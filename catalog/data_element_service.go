@@ -28,11 +28,11 @@ func (s *Service) DataElements(ctx context.Context, p authz.Principal, f DataEle
 	out, err := many(ctx, s.db.Pool, dataElementRow.element, `
 		SELECT * FROM data_element WHERE code > $1 AND ($2 = '' OR state = $2)
 			AND ($3 = '%%' OR definition ILIKE $3 OR EXISTS (SELECT FROM unnest(terms) t WHERE t ILIKE $3))
-		ORDER BY code LIMIT $4`, clean(code), clean(f.State), contains(clean(f.Text)), page.Size()+1)
+		ORDER BY code LIMIT $4`, clean(code), clean(f.State), db.Containing(clean(f.Text)), page.Size()+1)
 	if err != nil {
 		return nil, "", fmt.Errorf("listing data elements: %w", err)
 	}
-	out, next := cut(out, page, func(e DataElement) string { return db.Next(e.Code) })
+	out, next := db.Cut(out, page, func(e DataElement) string { return db.Next(e.Code) })
 	return out, next, nil
 }
 
@@ -82,7 +82,7 @@ func (s *Service) UpdateDataElement(ctx context.Context, p authz.Principal, code
 		if err != nil {
 			return err
 		}
-		if err := matches(ifMatch, before.RowVersion); err != nil {
+		if err := db.Matches(ifMatch, before.RowVersion); err != nil {
 			return err
 		}
 		if err := e.check(); err != nil {

@@ -38,11 +38,11 @@ func (s *Service) Departments(ctx context.Context, p authz.Principal, f Departme
 		WHERE (name, id) > ($1, $2) AND ($3 = '' OR division_code = $3) AND ($4::uuid = $5::uuid OR parent_id = $4)
 			AND ($6 = '%%' OR name ILIKE $6 OR name_en ILIKE $6 OR uscc ILIKE $6)
 		ORDER BY name, id LIMIT $7`,
-		name, id, f.DivisionCode, f.ParentID, uuid.Nil, contains(f.Text), page.Size()+1)
+		name, id, f.DivisionCode, f.ParentID, uuid.Nil, db.Containing(f.Text), page.Size()+1)
 	if err != nil {
 		return nil, "", fmt.Errorf("listing departments: %w", err)
 	}
-	out, next := cut(out, page, func(d Department) string { return db.Next(d.Name, d.ID) })
+	out, next := db.Cut(out, page, func(d Department) string { return db.Next(d.Name, d.ID) })
 	return out, next, nil
 }
 
@@ -99,7 +99,7 @@ func (s *Service) UpdateDepartment(ctx context.Context, p authz.Principal, id uu
 		if err != nil {
 			return err
 		}
-		if err := matches(ifMatch, before.RowVersion); err != nil {
+		if err := db.Matches(ifMatch, before.RowVersion); err != nil {
 			return err
 		}
 		d.ID, d.RowVersion, d.CreatedAt, d.UpdatedAt = id, before.RowVersion+1, before.CreatedAt, tx.Now()
@@ -213,18 +213,4 @@ func departmentFault(err error) error {
 		return fault.InvalidFields([]fault.Field{{Name: "parent_id", Code: "unknown", Message: "there is no such department"}})
 	}
 	return err
-}
-
-// contains makes the pattern of an ILIKE that finds text anywhere; its wildcards stand for themselves.
-func contains(text string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.TrimSpace(text)) + "%"
-}
-
-// cut drops the entry read beyond the page and makes the cursor that continues after the last one kept.
-func cut[T any](all []T, page db.Page, next func(T) string) ([]T, string) {
-	if len(all) <= page.Size() {
-		return all, ""
-	}
-	all = all[:page.Size()]
-	return all, next(all[len(all)-1])
 }

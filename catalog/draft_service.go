@@ -157,7 +157,7 @@ func (s *Service) DiscardDraft(ctx context.Context, p authz.Principal, id uuid.U
 		if err != nil {
 			return err
 		}
-		if err := matches(ifMatch, r.RowVersion); err != nil {
+		if err := db.Matches(ifMatch, r.RowVersion); err != nil {
 			return err
 		}
 		v, err := s.draft(ctx, tx, r, "discard")
@@ -242,7 +242,7 @@ func (s *Service) change(ctx context.Context, p authz.Principal, id uuid.UUID, i
 		if r, err = loadResource(ctx, tx, id, "FOR UPDATE"); err != nil {
 			return err
 		}
-		if err := matches(ifMatch, r.RowVersion); err != nil {
+		if err := db.Matches(ifMatch, r.RowVersion); err != nil {
 			return err
 		}
 		if err := work(tx, decision.Principal(), &r); err != nil {

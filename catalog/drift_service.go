@@ -53,7 +53,7 @@ func (r driftRow) drift() (Drift, error) {
 	d := Drift{
 		ID: r.ID, MountID: r.MountID, ResourceID: r.ResourceID, Resource: r.Resource, SourceID: r.SourceID, Source: r.Source, Object: r.Object,
 		Column: r.ColumnName, Kind: DriftKind(r.Kind), Was: r.Was, Now: r.Now, Items: r.Items, Breaks: r.Breaks,
-		FirstSeen: r.FirstSeen.UTC(), LastSeen: r.LastSeen.UTC(), ResolvedAt: inUTC(r.ResolvedAt),
+		FirstSeen: r.FirstSeen.UTC(), LastSeen: r.LastSeen.UTC(), ResolvedAt: db.UTC(r.ResolvedAt),
 	}
 	if r.DraftVersion != nil {
 		d.DraftVersion = *r.DraftVersion
@@ -93,7 +93,7 @@ func (s *Service) Drifts(ctx context.Context, p authz.Principal, f DriftFilter, 
 	if err != nil {
 		return nil, "", fmt.Errorf("listing drift: %w", err)
 	}
-	out, next := cut(out, page, func(d Drift) string { return db.Next(d.LastSeen, d.ID) })
+	out, next := db.Cut(out, page, func(d Drift) string { return db.Next(d.LastSeen, d.ID) })
 	return out, next, nil
 }
 

@@ -36,7 +36,7 @@ func readClaims(ctx context.Context, q Querier, rest string, args ...any) ([]Dut
 	}
 	for i := range out {
 		c := &out[i]
-		c.CreatedAt, c.UpdatedAt, c.DecidedAt = c.CreatedAt.UTC(), c.UpdatedAt.UTC(), inUTC(c.DecidedAt)
+		c.CreatedAt, c.UpdatedAt, c.DecidedAt = c.CreatedAt.UTC(), c.UpdatedAt.UTC(), db.UTC(c.DecidedAt)
 	}
 	return out, nil
 }
@@ -69,7 +69,7 @@ func (s *Service) DutyClaims(ctx context.Context, p authz.Principal, f DutyFilte
 	if err != nil {
 		return nil, "", err
 	}
-	out, next := cut(out, page, func(c DutyClaim) string { return db.Next(c.CreatedAt, c.ID) })
+	out, next := db.Cut(out, page, func(c DutyClaim) string { return db.Next(c.CreatedAt, c.ID) })
 	return out, next, nil
 }
 
@@ -212,7 +212,7 @@ func (s *Service) moveDuty(ctx context.Context, p authz.Principal, id uuid.UUID,
 		if c, err = loadClaim(ctx, tx, id, "FOR UPDATE OF c"); err != nil {
 			return err
 		}
-		if err := matches(ifMatch, c.RowVersion); err != nil {
+		if err := db.Matches(ifMatch, c.RowVersion); err != nil {
 			return err
 		}
 		m, err := findDutyMove(c.State, step)

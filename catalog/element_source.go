@@ -105,7 +105,7 @@ func (s *Service) ElementSources(ctx context.Context, p authz.Principal, f Eleme
 	for i := range out {
 		out[i].DecidedAt = out[i].DecidedAt.UTC()
 	}
-	out, next := cut(out, page, func(d ElementSource) string { return db.Next(d.Element, d.Division) })
+	out, next := db.Cut(out, page, func(d ElementSource) string { return db.Next(d.Element, d.Division) })
 	return out, next, nil
 }
 
@@ -125,7 +125,7 @@ func (s *Service) AssignElementSource(ctx context.Context, p authz.Principal, el
 		if err != nil {
 			return err
 		}
-		if err := matches(ifMatch, before.RowVersion); err != nil {
+		if err := db.Matches(ifMatch, before.RowVersion); err != nil {
 			return err
 		}
 		if err := checkAssignment(division, a); err != nil {
@@ -164,7 +164,7 @@ func (s *Service) EndElementSource(ctx context.Context, p authz.Principal, eleme
 		if !known {
 			return notFound("line of the register of sources")
 		}
-		if err := matches(ifMatch, before.RowVersion); err != nil {
+		if err := db.Matches(ifMatch, before.RowVersion); err != nil {
 			return err
 		}
 		if err := checkReason("reason", reason); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/shuqiao/shuqiao/authz"
+	"github.com/shuqiao/shuqiao/internal/db"
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
 
@@ -395,7 +396,7 @@ func (s *Service) entries(ctx context.Context, v sight, state State, at []positi
 	byID := make(map[uuid.UUID]*Entry, len(read))
 	for i := range read {
 		e := &read[i]
-		e.UpdatedAt, e.PublishedAt, e.ArrivedAt = e.UpdatedAt.UTC(), inUTC(e.PublishedAt), inUTC(e.ArrivedAt)
+		e.UpdatedAt, e.PublishedAt, e.ArrivedAt = e.UpdatedAt.UTC(), db.UTC(e.PublishedAt), db.UTC(e.ArrivedAt)
 		byID[e.ID] = e
 	}
 	out := make([]Entry, 0, len(read))

@@ -50,7 +50,7 @@ func (s *Service) Readable(ctx context.Context, p authz.Principal, department uu
 	if err != nil {
 		return nil, "", fmt.Errorf("listing entries: %w", err)
 	}
-	refs, next := cut(refs, page, func(r ref) string { return db.Next(r.USCC, r.ID) })
+	refs, next := db.Cut(refs, page, func(r ref) string { return db.Next(r.USCC, r.ID) })
 	ids, numbers := make([]uuid.UUID, len(refs)), make([]int, len(refs))
 	for i, r := range refs {
 		ids[i], numbers[i] = r.ID, r.Version

@@ -62,7 +62,7 @@ func (s *Service) MountList(ctx context.Context, p authz.Principal, f MountFilte
 	if err != nil {
 		return nil, "", fmt.Errorf("listing mounts: %w", err)
 	}
-	out, next := cut(out, page, func(e MountEntry) string { return db.Next(e.UpdatedAt, e.ID) })
+	out, next := db.Cut(out, page, func(e MountEntry) string { return db.Next(e.UpdatedAt, e.ID) })
 	return out, next, nil
 }
 

@@ -285,7 +285,7 @@ func (s *Service) moveMount(ctx context.Context, p authz.Principal, id uuid.UUID
 		if m, err = one(ctx, tx, mountRow.mount, notFound("mount"), "SELECT * FROM mount WHERE id = $1 FOR UPDATE", id); err != nil {
 			return err
 		}
-		if err := matches(ifMatch, m.RowVersion); err != nil {
+		if err := db.Matches(ifMatch, m.RowVersion); err != nil {
 			return err
 		}
 		move, err := findMountMove(m.State, step)

@@ -45,7 +45,7 @@ type nilReturnRow struct {
 
 func (r nilReturnRow) nilReturn() (NilReturn, error) {
 	out := NilReturn(r)
-	out.FiledAt, out.WithdrawnAt = r.FiledAt.UTC(), inUTC(r.WithdrawnAt)
+	out.FiledAt, out.WithdrawnAt = r.FiledAt.UTC(), db.UTC(r.WithdrawnAt)
 	return out, nil
 }
 
@@ -74,7 +74,7 @@ func (s *Service) NilReturns(ctx context.Context, p authz.Principal, department 
 	if err != nil {
 		return nil, "", fmt.Errorf("listing nil returns: %w", err)
 	}
-	out, next := cut(out, page, func(n NilReturn) string { return db.Next(n.FiledAt, n.ID) })
+	out, next := db.Cut(out, page, func(n NilReturn) string { return db.Next(n.FiledAt, n.ID) })
 	return out, next, nil
 }
 

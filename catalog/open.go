@@ -81,7 +81,7 @@ func (r openRow) entry() (OpenEntry, error) {
 			ID: r.DepartmentID, Name: r.Department, NameEN: r.DepartmentEN, Level: r.Level, DivisionCode: r.DivisionCode,
 		},
 		Base:             BaseDatabase{Code: r.Base, Name: r.BaseName, NameEN: r.BaseNameEN},
-		FirstPublishedAt: inUTC(r.FirstPublishedAt), PublishedAt: inUTC(r.PublishedAt), ArrivedAt: inUTC(r.ArrivedAt),
+		FirstPublishedAt: db.UTC(r.FirstPublishedAt), PublishedAt: db.UTC(r.PublishedAt), ArrivedAt: db.UTC(r.ArrivedAt),
 	}
 	if err := decode(r.Body, &e.Metadata); err != nil {
 		return OpenEntry{}, err
@@ -102,7 +102,7 @@ func (s *Service) OpenEntries(ctx context.Context, p authz.Principal, page db.Pa
 	if err != nil {
 		return OpenPage{}, err
 	}
-	out.Entries, out.Next = cut(out.Entries, page, func(e OpenEntry) string { return db.Next(e.Code) })
+	out.Entries, out.Next = db.Cut(out.Entries, page, func(e OpenEntry) string { return db.Next(e.Code) })
 	return out, nil
 }
 

@@ -144,7 +144,7 @@ func (s *Service) Search(ctx context.Context, p authz.Principal, q Query, page d
 	if err != nil {
 		return nil, "", err
 	}
-	found, next := cut(found, page, func(at position) string { return db.Next(at.Rank, at.At, at.ID) })
+	found, next := db.Cut(found, page, func(at position) string { return db.Next(at.Rank, at.At, at.ID) })
 	out, err := s.entries(ctx, f.sight, f.state, found)
 	return out, next, err
 }

@@ -125,14 +125,6 @@ func record(ctx context.Context, tx *db.Tx, p authz.Principal, action, kind, id 
 	return err
 }
 
-// matches compares the version a caller has seen with the one in force.
-func matches(ifMatch, inForce int64) error {
-	if ifMatch != 0 && ifMatch != inForce {
-		return fault.New(fault.Precondition, "version_mismatch", "somebody changed this in the meantime; read it again and repeat the change")
-	}
-	return nil
-}
-
 // notFound says that something does not exist, or is not for the caller to know of.
 func notFound(what string) error {
 	return fault.New(fault.NotFound, "not_found", "there is no such %s, or it is not yours to see", what)

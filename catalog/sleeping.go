@@ -44,11 +44,11 @@ func (f truthFacts) sleep() (Sleep, *time.Time) {
 	}
 	switch {
 	case !there && f.PublishedAt.Before(long):
-		return SleepNoData, inUTC(f.PublishedAt)
+		return SleepNoData, db.UTC(f.PublishedAt)
 	case f.ArrivedAt != nil && f.ArrivedAt.Before(long) && Punctuality(f.UpdateCycle, f.ArrivedAt, f.Now) == Late:
-		return SleepStale, inUTC(f.ArrivedAt)
+		return SleepStale, db.UTC(f.ArrivedAt)
 	case there && used.Before(long):
-		return SleepUnused, inUTC(used)
+		return SleepUnused, db.UTC(used)
 	}
 	return Awake, nil
 }
@@ -121,9 +121,9 @@ func (s *Service) SleepingEntries(ctx context.Context, p authz.Principal, f Slee
 		return nil, "", fmt.Errorf("listing sleeping entries: %w", err)
 	}
 	for i := range out {
-		out[i].Since, out[i].ArrivedAt = out[i].Since.UTC(), inUTC(out[i].ArrivedAt)
+		out[i].Since, out[i].ArrivedAt = out[i].Since.UTC(), db.UTC(out[i].ArrivedAt)
 	}
-	out, next := cut(out, page, func(e SleepingEntry) string { return db.Next(e.Since, e.ID) })
+	out, next := db.Cut(out, page, func(e SleepingEntry) string { return db.Next(e.Since, e.ID) })
 	return out, next, nil
 }
 

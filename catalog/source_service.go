@@ -49,7 +49,7 @@ func (s *Service) Sources(ctx context.Context, p authz.Principal, department uui
 	if err != nil {
 		return nil, "", fmt.Errorf("listing sources: %w", err)
 	}
-	out, next := cut(out, page, func(s Source) string { return db.Next(s.Name, s.ID) })
+	out, next := db.Cut(out, page, func(s Source) string { return db.Next(s.Name, s.ID) })
 	return out, next, nil
 }
 
@@ -113,7 +113,7 @@ func (s *Service) UpdateSource(ctx context.Context, p authz.Principal, id uuid.U
 		if source, err = row.source(); err != nil {
 			return err
 		}
-		if err := matches(ifMatch, source.RowVersion); err != nil {
+		if err := db.Matches(ifMatch, source.RowVersion); err != nil {
 			return err
 		}
 		if in.Driver != source.Driver {

@@ -106,7 +106,7 @@ func (r baseDatabaseRow) baseDatabase() (BaseDatabase, error) {
 	return BaseDatabase{
 		Code: r.Code, Name: r.Name, NameEN: r.NameEN, Theme: r.Theme, Template: r.Template, Sort: r.Sort,
 		LeadDeptID: given(r.LeadDeptID), ResourceID: given(r.ResourceID), SourceID: given(r.SourceID),
-		KeyItem: r.KeyItem, RegisteredBy: given(r.RegisteredBy), RegisteredAt: inUTC(r.RegisteredAt), RowVersion: r.RowVersion,
+		KeyItem: r.KeyItem, RegisteredBy: given(r.RegisteredBy), RegisteredAt: db.UTC(r.RegisteredAt), RowVersion: r.RowVersion,
 	}, nil
 }
 
@@ -295,14 +295,6 @@ func given(id *uuid.UUID) uuid.UUID {
 		return uuid.Nil
 	}
 	return *id
-}
-
-func inUTC(t *time.Time) *time.Time {
-	if t == nil {
-		return nil
-	}
-	u := t.UTC()
-	return &u
 }
 
 // encode returns the JSON of v, nil (SQL NULL) for a nil pointer.

@@ -29,7 +29,7 @@ func (s *Service) Systems(ctx context.Context, p authz.Principal, department uui
 	if err != nil {
 		return nil, "", fmt.Errorf("listing systems: %w", err)
 	}
-	out, next := cut(out, page, func(s System) string { return db.Next(s.Name, s.ID) })
+	out, next := db.Cut(out, page, func(s System) string { return db.Next(s.Name, s.ID) })
 	return out, next, nil
 }
 
@@ -82,7 +82,7 @@ func (s *Service) UpdateSystem(ctx context.Context, p authz.Principal, id uuid.U
 		if system, err = loadSystem(ctx, tx, id, "FOR UPDATE OF s"); err != nil {
 			return err
 		}
-		if err := matches(ifMatch, system.RowVersion); err != nil {
+		if err := db.Matches(ifMatch, system.RowVersion); err != nil {
 			return err
 		}
 		system.Name, system.State = strings.TrimSpace(name), state

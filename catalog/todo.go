@@ -94,7 +94,7 @@ func (s *Service) ListTodo(ctx context.Context, p authz.Principal, state State, 
 			r.published IS NOT NULL AS update
 		FROM resource_version v JOIN resource r ON r.id = v.resource_id AND r.newest = v.version JOIN department d ON d.id = r.provider_dept_id
 		WHERE `+where+` AND ($4 = '%%' OR v.name ILIKE $4) AND (NOT $5 OR (v.updated_at, r.id) > ($6, $7))
-		ORDER BY v.updated_at, r.id LIMIT $8`, append(args, contains(clean(text)), more, at, id, page.Size()+1)...)
+		ORDER BY v.updated_at, r.id LIMIT $8`, append(args, db.Containing(clean(text)), more, at, id, page.Size()+1)...)
 	if err != nil {
 		return nil, "", fmt.Errorf("listing what waits: %w", err)
 	}
@@ -110,7 +110,7 @@ func (s *Service) ListTodo(ctx context.Context, p authz.Principal, state State, 
 			return nil, "", err
 		}
 	}
-	out, next := cut(out, page, func(w Waiting) string { return db.Next(w.Since, w.ID) })
+	out, next := db.Cut(out, page, func(w Waiting) string { return db.Next(w.Since, w.ID) })
 	return out, next, nil
 }
 

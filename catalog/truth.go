@@ -103,8 +103,8 @@ func readTruth(ctx context.Context, q Querier, ids []uuid.UUID) ([]truthFacts, e
 // truth computes everything but the completeness.
 func (f truthFacts) truth() Truth {
 	t := Truth{
-		ResourceID: f.ID, Mounted: f.Mounted, Live: f.Live, Rows: f.Rows, ArrivedAt: inUTC(f.ArrivedAt), Uses30d: f.Uses, Rows30d: f.Taken,
-		Grants: f.Grants, UseCounted: inUTC(f.UseCounted),
+		ResourceID: f.ID, Mounted: f.Mounted, Live: f.Live, Rows: f.Rows, ArrivedAt: db.UTC(f.ArrivedAt), Uses30d: f.Uses, Rows30d: f.Taken,
+		Grants: f.Grants, UseCounted: db.UTC(f.UseCounted),
 	}
 	if f.ShareType != Withheld {
 		t.Timeliness = Punctuality(f.UpdateCycle, f.ArrivedAt, f.Now)

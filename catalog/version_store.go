@@ -100,7 +100,7 @@ func newVersionRow(resource uuid.UUID, v Version) (versionRow, error) {
 func (r versionRow) version() (Version, error) {
 	v := Version{
 		Number: r.Version, State: State(r.State), Round: r.Round, MadeBy: r.MadeBy, SubmittedBy: given(r.SubmittedBy),
-		PublishedAt: inUTC(r.PublishedAt), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+		PublishedAt: db.UTC(r.PublishedAt), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 		ShareType: ShareType(r.ShareType), Grade: Grade(r.Grade),
 	}
 	return v, decode(r.Body, &v.Metadata)

@@ -41,7 +41,7 @@ func (s *Service) Volume(ctx context.Context, p authz.Principal, id uuid.UUID) (
 	case err != nil:
 		return v, fmt.Errorf("reading the survey: %w", err)
 	}
-	v.TotalGB, v.SharedGB, v.OpenGB, v.CountedAt = gigabytes(bytes), gigabytes(shared), gigabytes(open), inUTC(v.CountedAt)
+	v.TotalGB, v.SharedGB, v.OpenGB, v.CountedAt = gigabytes(bytes), gigabytes(shared), gigabytes(open), db.UTC(v.CountedAt)
 	return v, nil
 }
 
