@@ -79,7 +79,7 @@ func tastes() []taste {
 	return []taste{
 		{text: mark + `'; DROP TABLE users; --`, number: json.Number("9223372036854775807"), moment: "9999-12-31T23:59:59.999999999Z"},
 		{text: mark + "\u202e\u2028%n%s\r\nSet-Cookie: a=b\\", number: json.Number("-9223372036854775808"), moment: "0000-01-01T00:00:00Z", last: true},
-		{text: mark + strings.Repeat("汉", 70000), number: json.Number("1e308"), moment: "2026-02-30T25:61:61+99:99"},
+		{text: mark + strings.Repeat("汉", 5000), number: json.Number("1e308"), moment: "2026-02-30T25:61:61+99:99"},
 		{text: "${jndi:ldap://" + mark + "/}", number: json.Number("1e400"), moment: mark, wrong: true},
 		{text: mark, number: 0.5, null: true},
 	}

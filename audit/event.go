@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -79,6 +82,9 @@ func newEvent(e Event, now time.Time) (id uuid.UUID, args []any, err error) {
 	if e.Outcome == "" {
 		e.Outcome = OK
 	}
+	if !writable(e.Object.ID) {
+		e.Object.ID = Unwritable
+	}
 	id = db.NewID()
 	b := body{id, now.UTC().Truncate(time.Microsecond), e.Actor, e.Action, e.Object, e.Outcome, e.Detail}
 	raw, err := json.Marshal(b)
@@ -90,6 +96,17 @@ func newEvent(e Event, now time.Time) (id uuid.UUID, args []any, err error) {
 		department = &e.Actor.Department
 	}
 	return id, []any{id, b.At, string(e.Actor.Kind), e.Actor.ID, department, e.Action, e.Object.Kind, e.Object.ID, string(e.Outcome), raw}, nil
+}
+
+// Unwritable stands for the id of an object that only a hostile caller can have named: a refusal is noted all the same.
+const Unwritable = "(not an id)"
+
+// idLimit is in bytes; the ids and codes of the hub are shorter.
+const idLimit = 300
+
+// writable: PostgreSQL stores the id as text, and a list of events shows it in one line.
+func writable(id string) bool {
+	return len(id) <= idLimit && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
 }
 
 // WriteTx adds an event in the caller's transaction and returns its id. When it fails the caller must not commit: what

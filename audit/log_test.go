@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -47,6 +48,23 @@ func TestFindShowsWhatWasWritten(t *testing.T) {
 	}
 	if _, err := NewLog(d).Get(t.Context(), uuid.New()); !fault.Is(err, fault.NotFound) {
 		t.Errorf("unknown: got %v", err)
+	}
+}
+
+// A refusal is noted whatever the caller called the object: what cannot be stored or shown is not an id.
+func TestHostileObjectIsNotedWithoutItsID(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	for _, hostile := range []string{"a\x00b", "\xff", "a\nb", strings.Repeat("9", idLimit+1)} {
+		id, err := Write(t.Context(), d, Event{
+			Actor: Actor{Kind: ActorUser, ID: uuid.NewString()}, Action: "resource.read", Object: Object{Kind: "resource", ID: hostile}, Outcome: Denied,
+		})
+		noError(t, err)
+		got, err := NewLog(d).Get(t.Context(), id)
+		noError(t, err)
+		if got.Object.ID != Unwritable || got.Outcome != Denied {
+			t.Errorf("%.20q: got %+v", hostile, got)
+		}
 	}
 }
 

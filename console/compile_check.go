@@ -102,6 +102,16 @@ func (v *visit) endedSentence(ended []catalog.EndedValue, f fault.Field, otherwi
 	return otherwise
 }
 
+// anchorOf is the part of the form in which a field stands: a list is one part, and a document has a part for its digest.
+func anchorOf(name string) string {
+	name = indices.ReplaceAllString(name, "")
+	if strings.HasSuffix(name, ".sha256") {
+		return name
+	}
+	part, _, _ := strings.Cut(name, ".")
+	return part
+}
+
 // entryFindings says findings in words. What is only missing is not shown at its field before somebody tried to submit: a new
 // form would be red all over.
 func (v *visit) entryFindings(f catalog.Findings, m catalog.Metadata, tried bool) entryFindings {
@@ -113,7 +123,7 @@ func (v *visit) entryFindings(f catalog.Findings, m catalog.Metadata, tried bool
 	}
 	at := map[string]string{}
 	say := func(field fault.Field) finding {
-		one := finding{Where: v.fieldLabel(field.Name, m.Items), Sentence: v.finding(field), Href: "#f-" + indices.ReplaceAllString(field.Name, "")}
+		one := finding{Where: v.fieldLabel(field.Name, m.Items), Sentence: v.finding(field), Href: "#f-" + anchorOf(field.Name)}
 		if field.Code == "value_ended" {
 			one.Sentence = v.endedSentence(f.Ended, field, one.Sentence)
 		}

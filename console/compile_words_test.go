@@ -137,3 +137,15 @@ func TestPasteParser(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 }
+
+// A problem leads to the part of the form that holds its field.
+func TestAnchorOf(t *testing.T) {
+	t.Parallel()
+	for field, want := range map[string]string{
+		"title": "title", "classifications[0].class2": "classifications", "related[12].code": "related", "head_signoff.sha256": "head_signoff.sha256",
+	} {
+		if got := anchorOf(field); got != want {
+			t.Errorf("%s: got %s, want %s", field, got, want)
+		}
+	}
+}

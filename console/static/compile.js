@@ -5,12 +5,21 @@
   const form = document.querySelector('form[data-draft]')
   if (!form) return
   const store = form.elements.items
+  // What is stored need not be a list: the field comes back as it was sent.
+  const stored = () => {
+    try {
+      const list = JSON.parse(store.value || '[]')
+      return Array.isArray(list) ? list.filter((i) => i && typeof i === 'object') : []
+    } catch {
+      return []
+    }
+  }
 
   // data-when lists choices, "field=value" each: the part is there while one of them holds. What is not there is not sent, and
   // comes back as it was. items=withheld holds while an item is withheld.
   const holds = (one) => {
     const [name, value] = one.split('=')
-    if (name === 'items') return JSON.parse(store.value || '[]').some((i) => i.share_type === value)
+    if (name === 'items') return stored().some((i) => i.share_type === value)
     const fields = form.querySelectorAll(`[name="${CSS.escape(name)}"]`)
     const now = [...fields].find((f) => f.tagName === 'SELECT' || f.checked)
     return (now ? now.value : '') === value
@@ -173,10 +182,10 @@
       store.dispatchEvent(new Event('input', { bubbles: true }))
     }
     const table = new window.Tabulator(box, {
-      data: JSON.parse(store.value || '[]'),
+      data: stored(),
       maxHeight: '34rem',
       // All rows are there to be written into and searched; only very long lists are drawn as they scroll.
-      renderVertical: JSON.parse(store.value || '[]').length > 300 ? 'virtual' : 'basic',
+      renderVertical: stored().length > 300 ? 'virtual' : 'basic',
       minHeight: '11rem',
       layout: 'fitDataFill',
       movableRows: true,
@@ -198,9 +207,12 @@
     on('cellEditing', choose)
     on('cellEdited', keep)
     on('rowMoved', keep)
-    on('tableBuilt', () => {
-      box.querySelector('.tabulator-tableholder').removeAttribute('tabindex') // Its cells take the focus; a grid holds nothing else that does.
-      showProblems()
+    on('tableBuilt', showProblems)
+    // Its cells take the focus; an empty grid takes it itself, so that keys can scroll it.
+    on('renderComplete', () => {
+      const holder = box.querySelector('.tabulator-tableholder')
+      if (rows().length) holder.removeAttribute('tabindex')
+      else holder.tabIndex = 0
     })
 
     const at = () => (current ? rows().findIndex((r) => r === current.getRow() || r.getElement() === current.getRow().getElement()) : -1)

@@ -10,7 +10,9 @@ export const phone = { width: 390, height: 844 }
 export const launch = (executablePath) => chromium.launch({
   executablePath,
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync'],
+    '--disable-component-update', '--disable-sync',
+    // A quarter of what a page costs, for pictures that nobody looks at at sixty a second and a site that is one.
+    '--disable-gpu-compositing', '--disable-gpu-rasterization', '--disable-site-isolation-trials'],
 })
 
 // people opens browsers for the accounts of the demonstration. An account signs in once: its later browsers share that session
@@ -56,7 +58,7 @@ export function people(browser, hub, shots) {
       signIn: () => signIn(page, name),
       goto: (address) => page.goto(hub.base + address),
       state: (selector = '.head .badges') => page.locator(`${selector} .badge`).first().getAttribute('title'),
-      look: async () => { for (const key of await shownKeys(page, hub.key)) fault(`no sentence for ${key}`) },
+      look: async (html) => { for (const key of await shownKeys(page, hub.key, html)) fault(`no sentence for ${key}`) },
       async shot(file) {
         await person.look()
         await page.screenshot({ path: join(shots, `${file}.png`) })
