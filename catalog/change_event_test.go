@@ -288,6 +288,37 @@ func TestChangesCountedAgain(t *testing.T) {
 	}
 }
 
+// The authority's own clock, too, follows a changed calendar to a later day and never to an earlier one.
+func TestReviewCountedAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.publish(t, small("审核日历"))
+	days, err := calendar.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for shown, want := range map[string]string{"2026-10-13 23:59:59": "2026-10-14 23:59:59", "2026-10-16 23:59:59": "2026-10-16 23:59:59"} {
+		c := ok(b.service.RecordChange(b.ctx, b.operator, r.ID, newDuty))
+		if _, err := b.db.Pool.Exec(b.ctx, `
+			UPDATE change_event SET state = 'submitted', version = 2, submitted_at = '2026-10-12 10:00+08',
+				due_at = '2027-01-01', provisional = false, review_due_at = $2::timestamp AT TIME ZONE 'Asia/Shanghai' WHERE id = $1`, c.ID, shown); err != nil {
+			t.Fatal(err)
+		}
+		moved := 0
+		err := b.db.InTx(b.ctx, func(tx *db.Tx) (err error) {
+			moved, err = b.service.CountChangesAgainTx(b.ctx, tx, days, time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC))
+			return err
+		})
+		after := ok(b.service.ChangeEvent(b.ctx, b.operator, c.ID))
+		if err != nil || after.ReviewDueAt == nil || shanghai(*after.ReviewDueAt) != want || (moved == 1) != (shown != want) {
+			t.Errorf("shown %s: now %v, %d moved, %v; want %s", shown, after.ReviewDueAt, moved, err, want)
+		}
+		if _, err := b.db.Pool.Exec(b.ctx, "UPDATE change_event SET state = 'done' WHERE id = $1", c.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func shanghai(t time.Time) string {
 	return t.In(time.FixedZone("", 8*3600)).Format(time.DateTime)
 }

@@ -84,7 +84,7 @@ func (s *Service) changeClock(ctx context.Context, tx *db.Tx, c *calendar.Calend
 // calendar. Limits that were shown do not become earlier, but stop being provisional. It returns how many became later.
 func (s *Service) CountChangesAgainTx(ctx context.Context, tx *db.Tx, c *calendar.Calendar, from time.Time) (int, error) {
 	waiting, err := many(ctx, tx, changeRow.event, changeSQL+`
-		WHERE c.state IN ('open', 'submitted') AND (c.due_at >= $1 OR c.provisional) ORDER BY c.id FOR UPDATE OF c`, from)
+		WHERE c.state IN ('open', 'submitted') AND (c.due_at >= $1 OR c.provisional OR c.review_due_at >= $1) ORDER BY c.id FOR UPDATE OF c`, from)
 	if err != nil {
 		return 0, fmt.Errorf("reading limits of changes: %w", err)
 	}
@@ -98,18 +98,40 @@ func (s *Service) CountChangesAgainTx(ctx context.Context, tx *db.Tx, c *calenda
 		if err != nil {
 			return 0, err
 		}
-		if limits.due.Equal(e.DueAt) && limits.provisional == e.Provisional {
+		review, err := reviewAgain(ctx, tx, c, e)
+		if err != nil {
+			return 0, err
+		}
+		later := review != nil && review.After(*e.ReviewDueAt)
+		if limits.due.Equal(e.DueAt) && limits.provisional == e.Provisional && !later {
 			continue
 		}
 		_, err = tx.Exec(ctx, `
-			UPDATE change_event SET due_at = $2, warn_at = $3, red_at = $4, provisional = $5, row_version = row_version + 1 WHERE id = $1`,
-			e.ID, limits.due, limits.warn, limits.red, limits.provisional)
+			UPDATE change_event SET due_at = $2, warn_at = $3, red_at = $4, provisional = $5, review_due_at = $6, row_version = row_version + 1 WHERE id = $1`,
+			e.ID, limits.due, limits.warn, limits.red, limits.provisional, review)
 		if err != nil {
 			return 0, fmt.Errorf("moving the limit of a change: %w", err)
 		}
-		if limits.due.After(e.DueAt) {
+		if later || limits.due.After(e.DueAt) {
 			moved++
 		}
 	}
 	return moved, nil
+}
+
+// reviewAgain returns until when the authority must decide on what it has received, by a changed calendar and never earlier than was
+// shown; nil while it has received nothing.
+func reviewAgain(ctx context.Context, tx *db.Tx, c *calendar.Calendar, e ChangeEvent) (*time.Time, error) {
+	if e.SubmittedAt == nil || e.ReviewDueAt == nil {
+		return e.ReviewDueAt, nil
+	}
+	r, err := limitOf(ctx, tx, limitReview, e.DepartmentID)
+	if err != nil {
+		return nil, err
+	}
+	due, _ := r.due(c, *e.SubmittedAt, r.Days)
+	if due.Before(*e.ReviewDueAt) {
+		due = *e.ReviewDueAt
+	}
+	return &due, nil
 }

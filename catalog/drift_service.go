@@ -156,7 +156,8 @@ func (s *Service) driftOf(ctx context.Context, m Mount, live connectors.Schema, 
 	return compareSchema(m, v, live), nil
 }
 
-// noteDrift makes the open findings of a mount those that were found, and begins a change draft where something new breaks it.
+// noteDrift makes the open findings of a mount those that were found; where something new breaks it, a change draft is begun and the
+// clock of the update runs.
 func (s *Service) noteDrift(ctx context.Context, p authz.Principal, m Mount, found []Drift) error {
 	var open int
 	if err := s.db.Pool.QueryRow(ctx, "SELECT count(*) FROM drift WHERE mount_id = $1 AND resolved_at IS NULL", m.ID).Scan(&open); err != nil {
@@ -198,6 +199,9 @@ func (s *Service) noteDrift(ctx context.Context, p authz.Principal, m Mount, fou
 			if err := s.draftForDrift(ctx, tx, &r, m, found); err != nil {
 				return err
 			}
+			if err := s.changeForDrift(ctx, tx, r, m, broken); err != nil {
+				return err
+			}
 		}
 		resolved := 0
 		for _, d := range before {
@@ -216,6 +220,9 @@ func (s *Service) noteDrift(ctx context.Context, p authz.Principal, m Mount, fou
 		}
 		if len(fresh) == 0 && resolved == 0 {
 			return nil
+		}
+		if err := endChangeOfDrift(ctx, tx, m.ResourceID); err != nil {
+			return err
 		}
 		if _, err := tx.Exec(ctx, "DELETE FROM drift WHERE mount_id = $1 AND resolved_at < $2", m.ID, tx.Now().Add(-keepDrift)); err != nil {
 			return fmt.Errorf("removing old drift: %w", err)
@@ -302,9 +309,9 @@ func (s *Service) draftForDrift(ctx context.Context, tx *db.Tx, r *Resource, m M
 }
 
 // endDrift resolves what is open about a mount that is no longer in use: it is looked at anew before it is again.
-func endDrift(ctx context.Context, tx *db.Tx, mount uuid.UUID) error {
-	if _, err := tx.Exec(ctx, "UPDATE drift SET resolved_at = $2 WHERE mount_id = $1 AND resolved_at IS NULL", mount, tx.Now()); err != nil {
+func endDrift(ctx context.Context, tx *db.Tx, m Mount) error {
+	if _, err := tx.Exec(ctx, "UPDATE drift SET resolved_at = $2 WHERE mount_id = $1 AND resolved_at IS NULL", m.ID, tx.Now()); err != nil {
 		return fmt.Errorf("resolving drift: %w", err)
 	}
-	return nil
+	return endChangeOfDrift(ctx, tx, m.ResourceID)
 }

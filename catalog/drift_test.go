@@ -3,6 +3,7 @@ package catalog_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -176,6 +177,54 @@ func TestDriftDraft(t *testing.T) {
 	probe()
 	if left := b.found(t, r.ID); left != nil {
 		t.Errorf("left %v", left)
+	}
+}
+
+// What breaks a mount starts the clock of the update once, in the hub's name; it stops when the source is again as it was, and ends
+// with the version that follows it.
+func TestDriftStartsTheClock(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r, mount, settings := b.drifting(t, "变更时限")
+	changes := func() (said []string) {
+		t.Helper()
+		if _, err := b.service.Probe(b.ctx, b.operator, mount.SourceID); err != nil {
+			t.Fatal(err)
+		}
+		all, _, err := b.service.ChangeEvents(b.ctx, b.operator, catalog.ChangeFilter{ResourceID: r.ID}, db.Page{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range all {
+			if c.Cause != catalog.CauseDrift || c.RecordedBy != uuid.Nil || c.DueAt.IsZero() {
+				t.Errorf("got %+v", c)
+			}
+			said = append(said, string(c.State)+" "+c.Detail)
+		}
+		slices.Sort(said)
+		return said
+	}
+	b.at(t, settings, "ALTER TABLE thing ADD COLUMN extra int")
+	if got := changes(); got != nil {
+		t.Errorf("a new column: %v", got)
+	}
+	for _, sql := range []string{"ALTER TABLE thing RENAME COLUMN title TO gone", "ALTER TABLE thing RENAME COLUMN stamp TO gone_too"} {
+		b.at(t, settings, sql)
+		if diff := cmp.Diff([]string{"open public.thing: title"}, changes()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", sql, diff)
+		}
+	}
+	b.at(t, settings, "ALTER TABLE thing RENAME COLUMN gone TO title")
+	if diff := cmp.Diff([]string{"open public.thing: title"}, changes()); diff != "" {
+		t.Errorf("half as it was (-want +got):\n%s", diff)
+	}
+	b.at(t, settings, "ALTER TABLE thing RENAME COLUMN gone_too TO stamp")
+	if diff := cmp.Diff([]string{"withdrawn public.thing: title"}, changes()); diff != "" {
+		t.Errorf("as it was (-want +got):\n%s", diff)
+	}
+	b.at(t, settings, "ALTER TABLE thing DROP COLUMN title")
+	if diff := cmp.Diff([]string{"open public.thing: title", "withdrawn public.thing: title"}, changes()); diff != "" {
+		t.Errorf("broken again (-want +got):\n%s", diff)
 	}
 }
 

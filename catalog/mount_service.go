@@ -346,7 +346,7 @@ func (s *Service) shiftMount(ctx context.Context, tx *db.Tx, p authz.Principal, 
 		*out = *m
 	}
 	if move.From == MountActive {
-		if err := endDrift(ctx, tx, m.ID); err != nil {
+		if err := endDrift(ctx, tx, *m); err != nil {
 			return err
 		}
 	}
@@ -461,7 +461,7 @@ func (s *Service) carryMount(ctx context.Context, tx *db.Tx, r Resource, before,
 		_, err = tx.Exec(ctx, "UPDATE mount SET state = 'suspended', note = $2, row_version = row_version + 1, updated_at = $3 WHERE id = $1",
 			m.ID, "a newer version withholds or drops what this mount feeds", tx.Now())
 		if err == nil {
-			err = endDrift(ctx, tx, m.ID)
+			err = endDrift(ctx, tx, m)
 		}
 	case same && mapped == 0:
 		_, err = tx.Exec(ctx, "UPDATE mount SET version = $2, row_version = row_version + 1, updated_at = $3 WHERE id = $1",

@@ -21,6 +21,7 @@ export async function prepare(hub) {
   await asked(call, hub, 'social', 'certificate', {
     items: ['cert_name', 'holder_name'], ...why('《中华人民共和国社会保险法》第七十四条', '核对待遇领取人的证照', 'pension.certificate', '待遇领取人证照核对'),
   })
+  for (const [name, state] of [['人口信息管理系统', 'live'], ['居住证办理系统', 'live'], ['旧户籍查询系统', 'zombie']]) await call('police_operator', 'POST', '/systems', { name, state })
 }
 
 const grantOf = (hub) => hub.demo.grants.find((g) => g.resource === hub.population.id)
@@ -44,6 +45,15 @@ const compiling = async (reader, hub) => {
     hub.draft = reader.path().split('?')[0]
   }
   return reader.goto(hub.draft)
+}
+
+// drawing proposes an entry from the first table of the department's source.
+const drawing = async (reader) => {
+  await reader.goto('/ui/sources')
+  const source = await reader.page.locator('main table a[href^="/ui/sources/"]').first().getAttribute('href')
+  await reader.goto(`${source}/draft`)
+  const table = await reader.page.locator('input[name=object]').first().inputValue()
+  return reader.goto(`${source}/draft?object=${encodeURIComponent(table)}`)
 }
 
 export const pictures = [
@@ -74,6 +84,13 @@ export const pictures = [
   { name: 'run', who: 'police_admin', show: follow('/ui/runs', 'main a[href^="/ui/runs/"]') },
   { name: 'compile-new', who: 'police_operator', show: at('/ui/compile/new') },
   { name: 'compile-form', who: 'police_operator', english: true, show: compiling },
+  // Whoever keeps the directory.
+  { name: 'drawing', who: 'police_operator', english: true, show: drawing },
+  { name: 'imports', who: 'police_operator', show: at('/ui/imports') },
+  { name: 'code-table', who: 'platform_operator', show: follow('/ui/code-tables', '#editable a') },
+  { name: 'calendar', who: 'social_operator', english: true, show: at('/ui/calendar?year=2026&from=2026-09-30&days=10') },
+  { name: 'coverage', who: 'platform_operator', show: at('/ui/systems/coverage') },
+  { name: 'element', who: 'platform_operator', show: follow('/ui/data-elements', 'main table a[href^="/ui/data-elements/"]') },
   // Whoever watches and administers.
   { name: 'people', who: 'system_admin', show: at('/ui/people') },
   { name: 'health', who: 'system_admin', show: at('/ui/health') },

@@ -14,6 +14,7 @@ import { launch, people } from './lib/browser.mjs'
 import { openHub } from './lib/hub.mjs'
 import { Story } from './lib/story.mjs'
 import * as administrators from './stories/administrators.mjs'
+import * as cataloguing from './stories/cataloguing.mjs'
 import * as crawling from './stories/crawling.mjs'
 import * as day from './stories/day.mjs'
 import * as finding from './stories/finding.mjs'
@@ -26,7 +27,7 @@ import * as together from './stories/together.mjs'
 // What stands in one line may be played at once. The pages are crawled when there is something on them, and hostile input, which
 // touches everything, comes last.
 const acts = [
-  { day, finding, keyboard, languages, administrators, together },
+  { day, cataloguing, finding, keyboard, languages, administrators, together },
   crawling.byRole,
   { 'session-end': sessionEnd },
   { hostile },
