@@ -42,6 +42,7 @@ type sourceDraftPage struct {
 type draftedTable struct {
 	catalog.DraftedTable
 	Lines []proposedLine
+	Wrong []string // Why no draft was made of it, in words.
 }
 
 // proposedLine is one column with what is proposed for it and why.
@@ -156,7 +157,13 @@ func (c *console) createSourceDraft(v *visit) error {
 			page.Made++
 			last = d.ResourceID
 		}
-		page.Proposed = append(page.Proposed, draftedTable{DraftedTable: d})
+		made := draftedTable{DraftedTable: d}
+		if d.Problem != nil {
+			for _, field := range d.Problem.Fields {
+				made.Wrong = append(made.Wrong, v.finding(field))
+			}
+		}
+		page.Proposed = append(page.Proposed, made)
 	}
 	if page.Made == 1 && len(drafted) == 1 {
 		return v.to(prefix+"/compile/"+last.String(), "draft_made")
