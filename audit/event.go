@@ -83,7 +83,7 @@ func newEvent(e Event, now time.Time) (id uuid.UUID, args []any, err error) {
 		e.Outcome = OK
 	}
 	if !writable(e.Object.ID) {
-		e.Object.ID = Unwritable
+		e.Object.ID = unwritable
 	}
 	id = db.NewID()
 	b := body{id, now.UTC().Truncate(time.Microsecond), e.Actor, e.Action, e.Object, e.Outcome, e.Detail}
@@ -98,8 +98,8 @@ func newEvent(e Event, now time.Time) (id uuid.UUID, args []any, err error) {
 	return id, []any{id, b.At, string(e.Actor.Kind), e.Actor.ID, department, e.Action, e.Object.Kind, e.Object.ID, string(e.Outcome), raw}, nil
 }
 
-// Unwritable stands for the id of an object that only a hostile caller can have named: a refusal is noted all the same.
-const Unwritable = "(not an id)"
+// unwritable stands for the id of an object that only a hostile caller can have named: a refusal is noted all the same.
+const unwritable = "(not an id)"
 
 // idLimit is in bytes; the ids and codes of the hub are shorter.
 const idLimit = 300

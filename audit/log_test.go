@@ -62,7 +62,7 @@ func TestHostileObjectIsNotedWithoutItsID(t *testing.T) {
 		noError(t, err)
 		got, err := NewLog(d).Get(t.Context(), id)
 		noError(t, err)
-		if got.Object.ID != Unwritable || got.Outcome != Denied {
+		if got.Object.ID != unwritable || got.Outcome != Denied {
 			t.Errorf("%.20q: got %+v", hostile, got)
 		}
 	}

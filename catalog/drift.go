@@ -75,7 +75,7 @@ func compareSchema(m Mount, v Version, live connectors.Schema) []Drift {
 	var out []Drift
 	note := func(kind DriftKind, column, was, now string, breaks bool) {
 		out = append(out, Drift{
-			MountID: m.ID, Column: column, Kind: kind, Was: cutText(was), Now: cutText(now), Items: uses.names(column), Breaks: breaks,
+			MountID: m.ID, Column: column, Kind: kind, Was: cutText(was, maxDriftText), Now: cutText(now, maxDriftText), Items: uses.names(column), Breaks: breaks,
 		})
 	}
 	renamed := renames(m.Schema, live)
@@ -236,9 +236,9 @@ func (u columnUses) cut(column string, now connectors.Column) bool {
 	})
 }
 
-func cutText(s string) string {
-	if r := []rune(strings.ToValidUTF8(s, "\uFFFD")); len(r) > maxDriftText {
-		return string(r[:maxDriftText]) + "…"
+func cutText(s string, most int) string {
+	if r := []rune(strings.ToValidUTF8(s, "\uFFFD")); len(r) > most {
+		return string(r[:most]) + "…"
 	}
 	return s
 }

@@ -37,16 +37,8 @@ func (s *Service) changeForDrift(ctx context.Context, tx *db.Tx, r Resource, m M
 	if len(what) > 0 {
 		detail += ": " + strings.Join(what, ", ")
 	}
-	_, err = s.openChange(ctx, tx, authz.Hub("drift"), r, NewChange{Cause: CauseDrift, Detail: cutSaid(detail), HappenedOn: s.today()})
+	_, err = s.openChange(ctx, tx, authz.Hub("drift"), r, NewChange{Cause: CauseDrift, Detail: cutText(detail, maxSaid-1), HappenedOn: s.today()})
 	return err
-}
-
-// cutSaid keeps what the names of many columns say within what people may say.
-func cutSaid(s string) string {
-	if said := []rune(s); len(said) > maxSaid {
-		return string(said[:maxSaid-1]) + "…"
-	}
-	return s
 }
 
 // endChangeOfDrift ends the clock that the hub started when nothing breaks the entry's mounts any more and no update was submitted:

@@ -147,7 +147,7 @@ func (s *Service) compareSource(ctx context.Context, p authz.Principal, mounts [
 // driftOf is how the live schema differs from what m was checked against.
 func (s *Service) driftOf(ctx context.Context, m Mount, live connectors.Schema, gone bool) ([]Drift, error) {
 	if gone {
-		return []Drift{{MountID: m.ID, Kind: DriftGone, Was: cutText(m.Object), Items: []string{}, Breaks: true}}, nil
+		return []Drift{{MountID: m.ID, Kind: DriftGone, Was: cutText(m.Object, maxDriftText), Items: []string{}, Breaks: true}}, nil
 	}
 	v, err := loadVersion(ctx, s.db.Pool, m.ResourceID, m.Version)
 	if err != nil {

@@ -32,7 +32,7 @@ const open = (person, address) => person.goto(address).catch((e) => {
 })
 
 // crawl visits pages as a person, most kinds first, as many of one kind as each says: look is called with each page that was opened,
-// and whether it is the first of its kind. A page whose kind drawn denies is not opened but read, which costs a tenth, and read is
+// and whether it is the first of its kind. A page whose kind drawn denies is not opened but read, which is much cheaper, and read is
 // called with its text. It returns the kinds with how many pages of each were visited.
 export async function crawl(person, base, { most, each, look, drawn = () => true, read }) {
   const seen = new Map()
