@@ -292,7 +292,7 @@ func (s *Service) step(ctx context.Context, tx *db.Tx, user uuid.UUID, code stri
 		}
 		return r
 	}, code)
-	now := s.follower.Now().Unix() / stepSeconds
+	now := s.opt.CodeTime().Unix() / stepSeconds
 	for step := now - stepSkew; step <= now+stepSkew; step++ {
 		want, err := hotp.GenerateCodeCustom(secretText.EncodeToString(raw), uint64(step), hotp.ValidateOpts{Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
 		if err != nil {

@@ -31,6 +31,7 @@ type Options struct {
 
 	Policy       PasswordPolicy
 	SecondFactor SecondFactorRule // "" means SecondFactorAdmins.
+	CodeTime     func() time.Time // By which codes of second factors are judged; nil means the follower's.
 	OpenID       OpenIDOptions    // Without an Issuer, people sign in by password only.
 	NoPasswords  bool             // Only system_admin signs in by password; everybody else by OpenID.
 
@@ -88,6 +89,9 @@ func New(opt Options) *Service {
 		opt.SecondFactor = SecondFactorAdmins
 	}
 	f := opt.Enforcer.Follower()
+	if opt.CodeTime == nil {
+		opt.CodeTime = f.Now
+	}
 	s := &Service{
 		db: opt.DB, enforcer: opt.Enforcer, follower: f, passwords: opt.Passwords, log: opt.Log, opt: opt,
 		users:    authz.NewCache[uuid.UUID, knownUser](f, cacheSize),
