@@ -30,13 +30,18 @@ m = (p.role == "*" || r.role == p.role) && (p.action == "*" || r.action == p.act
 // idColumn is the index of the rule id in a policy line.
 const idColumn = 7
 
-// newCasbin returns a casbin enforcer that holds exactly these rules.
-func newCasbin(rules []Rule) (*casbin.Enforcer, error) {
+// readModel reads modelText. Many enforcers are made of one model: reading it costs more than filling it.
+func readModel() (model.Model, error) {
 	m, err := model.NewModelFromString(modelText)
 	if err != nil {
 		return nil, fmt.Errorf("reading the policy model: %w", err)
 	}
-	e, err := casbin.NewEnforcer(m, ruleAdapter(rules))
+	return m, nil
+}
+
+// newCasbin returns a casbin enforcer that holds exactly these rules, in a copy of the model.
+func newCasbin(m model.Model, rules []Rule) (*casbin.Enforcer, error) {
+	e, err := casbin.NewEnforcer(m.Copy(), ruleAdapter(rules))
 	if err != nil {
 		return nil, fmt.Errorf("loading the policy rules: %w", err)
 	}

@@ -42,12 +42,19 @@ func answerOnly(t *testing.T, rules []Rule, actions ...Action) *ruleSet {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, a := range actions {
-		if err := set.answer(a, ids); err != nil {
-			t.Fatal(err)
-		}
+	if err := set.answer(actions, ids); err != nil {
+		t.Fatal(err)
 	}
 	return set
+}
+
+func readModelOf(t *testing.T) model.Model {
+	t.Helper()
+	m, err := readModel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 // The table answers every question of the fact space as one casbin enforcer holding all rules does, for random rule sets:
@@ -58,7 +65,7 @@ func TestTableEqualsCasbin(t *testing.T) {
 	for round := range 4 {
 		rules := randomRules(rng, 5+20*round)
 		set := answerOnly(t, rules, Actions()[:8]...)
-		oracle, err := newCasbin(rules)
+		oracle, err := newCasbin(readModelOf(t), rules)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -267,7 +274,7 @@ func TestUnsafeRulesDoNotCompile(t *testing.T) {
 // casbin cannot write through the adapter: rules change in their table only.
 func TestAdapterIsReadOnly(t *testing.T) {
 	t.Parallel()
-	e, err := newCasbin(defaultDataRules())
+	e, err := newCasbin(readModelOf(t), defaultDataRules())
 	if err != nil {
 		t.Fatal(err)
 	}

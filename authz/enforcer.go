@@ -3,6 +3,7 @@ package authz
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -52,11 +53,15 @@ func NewEnforcer(ctx context.Context, opt Options) (*Enforcer, error) {
 	return e, nil
 }
 
-// reload builds a rule set from the table and swaps it in. On an error the old one stays, and the lease lapses.
+// reload builds a rule set from the table and swaps it in, unless the one in force was built of the same rules. On an error the
+// old one stays, and the lease lapses.
 func (e *Enforcer) reload(ctx context.Context) error {
 	rules, err := loadRules(ctx, e.db.Pool)
 	if err != nil {
 		return err
+	}
+	if old := e.rules.Load(); old != nil && slices.Equal(old.rules, rules) {
+		return nil
 	}
 	set, err := compile(rules)
 	if err != nil {

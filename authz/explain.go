@@ -50,10 +50,8 @@ func (e *Enforcer) PolicyAt(ctx context.Context, at time.Time, actions ...Action
 	if err != nil {
 		return Policy{}, err
 	}
-	for _, a := range actions {
-		if err := set.answer(a, ids); err != nil {
-			return Policy{}, err
-		}
+	if err := set.answer(actions, ids); err != nil {
+		return Policy{}, err
 	}
 	return Policy{set: set}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/casbin/casbin/v2/model"
 	"github.com/google/uuid"
 
 	"github.com/shuqiao/shuqiao/internal/fault"
@@ -34,10 +35,8 @@ func compile(rules []Rule) (*ruleSet, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, action := range Actions() {
-		if err := s.answer(action, ids); err != nil {
-			return nil, err
-		}
+	if err := s.answer(Actions(), ids); err != nil {
+		return nil, err
 	}
 	if err := s.separation(); err != nil {
 		return nil, err
@@ -79,15 +78,28 @@ func newRuleSet(rules []Rule) (*ruleSet, map[string]int, error) {
 	return s, ids, nil
 }
 
-// answer fills the cells of one action.
-func (s *ruleSet) answer(action Action, ids map[string]int) error {
+// answer fills the cells of some actions; ids are the rules' places that newRuleSet returned.
+func (s *ruleSet) answer(actions []Action, ids map[string]int) error {
+	m, err := readModel()
+	if err != nil {
+		return err
+	}
+	for _, a := range actions {
+		if err := s.answerOne(m, a, ids); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *ruleSet) answerOne(m model.Model, action Action, ids map[string]int) error {
 	rules := slices.DeleteFunc(slices.Clone(s.rules), func(r Rule) bool {
 		return r.Action != anyValue && r.Action != string(action)
 	})
 	if len(rules) == 0 {
 		return nil
 	}
-	engine, err := newCasbin(rules)
+	engine, err := newCasbin(m, rules)
 	if err != nil {
 		return err
 	}
@@ -97,12 +109,13 @@ func (s *ruleSet) answer(action Action, ids map[string]int) error {
 			continue
 		}
 		alike := classes(mine)
+		r, a := s.roleAt[role], s.actionAt[action]
 		for fact, at := range facts() {
 			class := position{alike[0][at[0]], alike[1][at[1]], alike[2][at[2]], alike[3][at[3]]}
-			cell := s.cell(s.roleAt[role], s.actionAt[action], at)
+			cell := s.cell(r, a, at)
 			if class != at {
 				// The class's first member comes before its others in the walk, so its answer is there.
-				s.cells[cell] = s.cells[s.cell(s.roleAt[role], s.actionAt[action], class)]
+				s.cells[cell] = s.cells[s.cell(r, a, class)]
 				continue
 			}
 			fact.Role, fact.Action = role, action

@@ -25,8 +25,9 @@ func (s *ruleSet) separation() error {
 	forbidden := decisive()
 	for _, role := range Roles() {
 		for _, action := range Actions() {
+			r, a := s.roleAt[role], s.actionAt[action]
 			for fact, at := range facts() {
-				if s.cells[s.cell(s.roleAt[role], s.actionAt[action], at)]&1 == 0 {
+				if s.cells[s.cell(r, a, at)]&1 == 0 {
 					continue
 				}
 				switch {
