@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Plays the demonstration in a city of a given scale, and then a command with --demo <data-dir>/demo.json. Everything it starts
-# is stopped, and the data folder is removed.
+# is stopped, and the data folder is removed. Where TURN names a file, the command waits until the file is there, and is not
+# played when the file's folder is gone.
 #
 #   scripts/with-demo.sh SCALE BINARY COMMAND [ARGUMENT…]
 set -euo pipefail
@@ -29,6 +30,10 @@ for _ in $(seq 1 600); do
 	sleep 0.5
 done
 [ -s "$data/demo.json" ] || { echo "the demonstration was not ready in five minutes" >&2; exit 1; }
+while [ -n "${TURN:-}" ] && [ ! -e "$TURN" ]; do
+	[ -d "$(dirname "$TURN")" ] || { echo "nobody waits for the command any more" >&2; exit 1; }
+	sleep 0.5
+done
 "$@" --demo "$data/demo.json"
 kill -INT "$demo"
 wait "$demo" || { echo "the demonstration did not end well" >&2; demo=; exit 1; }
