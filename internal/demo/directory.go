@@ -139,7 +139,7 @@ func (s *story) registerBases(ctx context.Context) error {
 func (s *story) metadata(e *entry, t client.Template) client.Metadata {
 	m := s.statements(e)
 	if e.share == "conditional" {
-		m.ShareCondition = "仅限依法履行职责使用,按申请用途、范围、期限调用"
+		m.ShareCondition = "仅限依法履行职责使用，按申请用途、范围、期限调用"
 		m.ShareScope = "绍兴市各级政务部门"
 		m.SharePurpose = e.purpose
 	}
@@ -165,7 +165,7 @@ func (s *story) statements(e *entry) client.Metadata {
 		return &client.Assessment{Title: name + title, Date: signedOn, Conclusion: "可按所列共享属性共享", SHA256: hex.EncodeToString(sum[:])}
 	}
 	return client.Metadata{
-		ProviderUnit: e.unit, UsageTerms: "不得超范围使用、不得提供给第三方,用后按要求处置", Secrecy: "非涉密",
+		ProviderUnit: e.unit, UsageTerms: "不得超范围使用、不得提供给第三方，用后按要求处置", Secrecy: "非涉密",
 		SecrecyAssess: assessment("数据保密风险评估"), PIAssess: assessment("个人信息保护影响评估"),
 		HeadSignoff:  &client.Signoff{Name: "示例负责人", Date: signedOn, Document: "示例签批〔2026〕" + e.key + "号"},
 		CollectBasis: "本部门法定职责", ContactName: "示例联系人", ContactPhone: "0575-00000000", Level: "city",
@@ -265,7 +265,7 @@ func (s *story) compileWithheld(ctx context.Context) error {
 
 func (s *story) finishWithheld(ctx context.Context, e *entry, r client.Resource) error {
 	m := s.withheldMetadata(e)
-	m.WithholdReason = "收养人、送养人要求保守收养秘密的,其他人不得泄露"
+	m.WithholdReason = "收养人、送养人要求保守收养秘密的，其他人不得泄露"
 	m.WithholdBasis = &client.WithholdBasis{Rank: "law", Title: "中华人民共和国民法典", Article: "第一千一百一十条"}
 	m.WithholdRuling = &client.WithholdRuling{Body: "绍兴市人民政府", DocumentNo: "示例政函〔2026〕1号", Date: signedOn}
 	if r.Version.State == "draft" || r.Version.State == "returned" {
@@ -292,7 +292,7 @@ func (s *story) withheldMetadata(e *entry) client.Metadata {
 	}
 	m := s.statements(e)
 	m.Name = withheld
-	m.Summary = "收养登记信息,以收养登记证字号为主键,含登记日期和登记机关,依法不予共享。"
+	m.Summary = "收养登记信息，以收养登记证字号为主键，含登记日期和登记机关，依法不予共享。"
 	m.Classifications = []client.Classification{{Class1: "3", Class2: "07", Class3: "001", Primary: true}}
 	m.FormatCategory, m.Formats = "3", []string{"PostgreSQL"}
 	m.UpdateCycle, m.DeclaredShare = "irregular", "withheld"

@@ -216,7 +216,7 @@ func (s *story) askPopulation(ctx context.Context) error {
 		if r.DueAt != nil {
 			due = r.DueAt.Local().Format(time.DateOnly)
 		}
-		return s.hub.post(ctx, "police_admin", "/requests/"+r.ID+"/approve", client.Conditions{Opinion: "同意,按申请范围共享,证件号码等脱敏"}, r)
+		return s.hub.post(ctx, "police_admin", "/requests/"+r.ID+"/approve", client.Conditions{Opinion: "同意，按申请范围共享，证件号码等脱敏"}, r)
 	})
 	if err != nil {
 		return err
@@ -307,7 +307,7 @@ func (s *story) askTooMuch(ctx context.Context) error {
 		LegalBasis: "《社会信用体系建设规划纲要》", Scenario: "建立居民信用画像", PurposeText: "为全体居民生成信用画像",
 	}, func(r *client.Request) error {
 		return s.hub.post(ctx, "police_admin", "/requests/"+r.ID+"/refuse", map[string]string{
-			"code": "scope_excessive", "reason": "申请全市居民的婚姻、工作和联系信息,超出所述用途需要;请限定人员范围和信息项后重新申请",
+			"code": "scope_excessive", "reason": "申请全市居民的婚姻、工作和联系信息，超出所述用途需要；请限定人员范围和信息项后重新申请",
 		}, r)
 	})
 	if err != nil {

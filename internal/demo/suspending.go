@@ -50,7 +50,7 @@ func (s *story) suspend(ctx context.Context) error {
 		return err
 	}
 	s.tell.Done("Social security's system reads all its rows as a stream, at the %s rows a second of its grant.", thousands(s.social.grant.RateRows))
-	if err := s.hub.post(ctx, "police_admin", "/grants/"+s.social.grant.ID+"/suspend", reason("发现疑似超范围使用,先行暂停并核查"), nil); err != nil {
+	if err := s.hub.post(ctx, "police_admin", "/grants/"+s.social.grant.ID+"/suspend", reason("发现疑似超范围使用，先行暂停并核查"), nil); err != nil {
 		return fmt.Errorf("suspending the grant: %w", err)
 	}
 	suspended := s.Clock()
@@ -60,7 +60,7 @@ func (s *story) suspend(ctx context.Context) error {
 	if err := s.refusedSince(ctx, api, call, suspended); err != nil {
 		return err
 	}
-	if err := s.hub.post(ctx, "police_admin", "/grants/"+s.social.grant.ID+"/resume", reason("核查无误,恢复使用"), &s.social.grant); err != nil {
+	if err := s.hub.post(ctx, "police_admin", "/grants/"+s.social.grant.ID+"/resume", reason("核查无误，恢复使用"), &s.social.grant); err != nil {
 		return fmt.Errorf("resuming the grant: %w", err)
 	}
 	if err := s.grantInForce(ctx, api, call); err != nil {

@@ -140,7 +140,7 @@ func openPenalties(w *world, _ int) (func(int, []string) []string, error) {
 		office := offices[i/agencyBlock%len(offices)]
 		p := makeParty(w, &r)
 		decided := daysBack(&r, 1, 1400)
-		kind, content, fine, confiscated, cert := "警告", "警告,责令改正", null, null, null
+		kind, content, fine, confiscated, cert := "警告", "警告，责令改正", null, null, null
 		switch r.intN(10) {
 		case 0, 1, 2, 3, 4, 5:
 			amount := fmt.Sprintf("%d.%02d", r.between(0, 20), r.between(1, 99))
