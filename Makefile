@@ -7,7 +7,7 @@ FUZZTIME ?= 5m
 export GO
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test lint bench bench-small bench-catalog fuzz assets screenshots release clean
+.PHONY: help deps build demo test lint bench bench-small bench-catalog bench-pages fuzz assets screenshots release clean
 
 help: ## help: list the targets
 	@sed -n 's/^\([a-z-]*\):.*## help: /\1\t/p' Makefile | while IFS='	' read -r target text; do \
@@ -36,6 +36,9 @@ bench-small: ## help: measure searches in a directory of 50,000 entries, which i
 
 bench-catalog: ## help: the same with 1,000,000 entries (12 GB)
 	@BENCH_RESOURCES=1000000 scripts/bench-catalog.sh
+
+bench-pages: ## help: measure how long the console's pages take in a city of ten times the demonstration's size (SCALE)
+	@scripts/bench-pages.sh $(ARGS)
 
 fuzz: ## help: run each fuzz test for FUZZTIME (5m)
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh $(PKGS)

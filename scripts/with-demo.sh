@@ -24,12 +24,12 @@ trap finish EXIT
 echo "==> playing the demonstration in a city of scale $scale"
 "$binary" demo --data-dir "$data" --listen 127.0.0.1:0 --scale "$scale" >"$log" 2>&1 &
 demo=$!
-for _ in $(seq 1 600); do
+for _ in $(seq 1 1800); do
 	[ -s "$data/demo.json" ] && break
 	kill -0 "$demo" 2>/dev/null || { echo "the demonstration ended early" >&2; demo=; exit 1; }
 	sleep 0.5
 done
-[ -s "$data/demo.json" ] || { echo "the demonstration was not ready in five minutes" >&2; exit 1; }
+[ -s "$data/demo.json" ] || { echo "the demonstration was not ready in a quarter of an hour" >&2; exit 1; }
 while [ -n "${TURN:-}" ] && [ ! -e "$TURN" ]; do
 	[ -d "$(dirname "$TURN")" ] || { echo "nobody waits for the command any more" >&2; exit 1; }
 	sleep 0.5

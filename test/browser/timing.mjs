@@ -30,9 +30,9 @@ async function signIn(name) {
 
 async function get(cookie, address) {
   const begun = performance.now()
-  const answer = await fetch(hub.base + address, { headers: { Cookie: cookie }, redirect: 'manual' })
+  const answer = await fetch(hub.base + address, { headers: { Cookie: cookie } })
   const text = await answer.text()
-  return { status: answer.status, text, took: performance.now() - begun, page: answer.headers.get('content-type')?.startsWith('text/html') }
+  return { status: answer.status, url: answer.url, text, took: performance.now() - begun, page: answer.headers.get('content-type')?.startsWith('text/html') }
 }
 
 // pagesOf lists the addresses of pages that a person comes to from home, some of each kind.
@@ -46,13 +46,13 @@ async function pagesOf(cookie) {
     const kind = kindOf(address)
     if ((seen.get(kind) ?? 0) >= Number(flags.each)) continue
     seen.set(kind, (seen.get(kind) ?? 0) + 1)
-    const { status, text, page } = await get(cookie, address)
+    const { status, url, text, page } = await get(cookie, address)
     if (status !== 200 || !page) continue
-    found.push(address)
+    found.push(url.slice(hub.base.length)) // Where home is depends on who asks.
     for (const [, href] of text.matchAll(/<a\b[^>]*?\bhref="([^"#]+)/g)) {
-      const url = new URL(href.replaceAll('&amp;', '&'), hub.base + address)
-      const next = url.pathname + url.search
-      if (url.origin !== new URL(hub.base).origin || !next.startsWith('/ui/') || known.has(next)) continue
+      const to = new URL(href.replaceAll('&amp;', '&'), url)
+      const next = to.pathname + to.search
+      if (to.origin !== new URL(hub.base).origin || !next.startsWith('/ui/') || known.has(next)) continue
       known.add(next)
       queue.push(next)
     }
