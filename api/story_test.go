@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,7 +28,19 @@ func TestOneGrantEndToEnd(t *testing.T) {
 	ctx := t.Context()
 	pull := client.Pull{Resource: s.Resource.ID, Purpose: "benefit-check"}
 
-	_, err := s.Client.Rows(ctx, pull, client.Query{})
+	history, err := s.Provider.Admin.ResourceHistory(ctx, s.Resource.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var who []string
+	for _, step := range history {
+		who = append(who, step.Step+" "+step.ActorName+" "+step.Department)
+	}
+	if made, last := "create police_operator "+s.Provider.Name, "publish platform_operator"; len(who) != 4 || who[0] != made || !strings.HasPrefix(who[3], last) {
+		t.Errorf("the history says %q, want it to begin with %q and end with %q", who, made, last)
+	}
+
+	_, err = s.Client.Rows(ctx, pull, client.Query{})
 	wantCode(t, "before the grant", err, 403, "no_grant")
 	grant := s.Grant(t, s.Terms())
 	waitUntil(t, func() bool { _, err = s.Client.Rows(ctx, pull, client.Query{}); return err == nil })

@@ -62,8 +62,10 @@ func (s *Service) History(ctx context.Context, p authz.Principal, id uuid.UUID) 
 		return nil, err
 	}
 	found, err := s.db.Pool.Query(ctx, `
-		SELECT id, version, action AS step, from_state AS from, to_state AS to, actor_id, reason, document, at
-		FROM resource_step WHERE resource_id = $1 ORDER BY at, id`, id)
+		SELECT s.id, s.version, s.action AS step, s.from_state AS from, s.to_state AS to, s.actor_id, coalesce(u.display_name, '') AS actor_name,
+			coalesce(d.name, '') AS department, s.reason, s.document, s.at
+		FROM resource_step s LEFT JOIN hub_user u ON u.id = s.actor_id LEFT JOIN department d ON d.id = u.department_id
+		WHERE s.resource_id = $1 ORDER BY s.at, s.id`, id)
 	if err != nil {
 		return nil, fmt.Errorf("reading history: %w", err)
 	}

@@ -26,12 +26,16 @@ type OfflineRequest struct {
 
 // HistoryEntry is one step in the review history of a version.
 type HistoryEntry struct {
-	ID       uuid.UUID       `json:"id"`
-	Version  int             `json:"version"`
-	Step     Step            `json:"step"`
-	From     State           `json:"from"`
-	To       State           `json:"to"`
-	ActorID  uuid.UUID       `json:"actor_id"`
+	ID      uuid.UUID `json:"id"`
+	Version int       `json:"version"`
+	Step    Step      `json:"step"`
+	From    State     `json:"from"`
+	To      State     `json:"to"`
+	ActorID uuid.UUID `json:"actor_id"`
+
+	ActorName  string `json:"actor_name"` // "" for the hub.
+	Department string `json:"department"` // Name of the actor's department.
+
 	Reason   string          `json:"reason"`
 	Document json.RawMessage `json:"document,omitempty"`
 	At       time.Time       `json:"at"`

@@ -39,12 +39,16 @@ type Completion struct {
 
 // HistoryEntry is one step of a resource's review.
 type HistoryEntry struct {
-	ID       string          `json:"id"`
-	Version  int             `json:"version"`
-	Step     string          `json:"step"`
-	From     string          `json:"from"`
-	To       string          `json:"to"`
-	ActorID  string          `json:"actor_id"`
+	ID      string `json:"id"`
+	Version int    `json:"version"`
+	Step    string `json:"step"`
+	From    string `json:"from"`
+	To      string `json:"to"`
+	ActorID string `json:"actor_id"`
+
+	ActorName  string `json:"actor_name"` // "" for the hub.
+	Department string `json:"department"` // Name of the actor's department.
+
 	Reason   string          `json:"reason"`
 	Document json.RawMessage `json:"document,omitempty"`
 	At       time.Time       `json:"at"`
