@@ -201,15 +201,17 @@ func (f *filter) narrow() bool {
 }
 
 // looking says how hits are found. A text that is in every 8th entry is met often enough among the first of the order; one that is
-// not is looked up, among the best ranked first. So nothing costs more than some hundred rows, whatever the size of the directory, as
-// long as texts and ranks have little to do with each other; where they have, the last step finds the rest.
+// not is looked up, among the best ranked first, as far down as it takes when the text is as frequent everywhere as among the first.
+// So nothing costs more than some hundred rows, whatever the size of the directory, as long as texts and ranks have little to do with
+// each other; where they have, the last step finds the rest.
 type looking struct {
-	least, most int   // Rows that are walked in order.
-	banded      int64 // Directories of this size are looked up band by band.
+	least, most int     // Rows that are walked in order.
+	share       float64 // Of the entries, which are hits for all that is known without a walk.
+	whole       float64 // Where so many hits are to be expected, or fewer, all are looked up at once.
 }
 
 // usualLooking suits a directory of a million entries, and does no harm to a small one.
-func usualLooking() looking { return looking{least: 160, most: 4000, banded: 20_000} }
+func usualLooking() looking { return looking{least: 160, most: 4000, share: 1.0 / 320, whole: 1000} }
 
 // find returns where the first n hits after f.after stand, in order.
 func (s *Service) find(ctx context.Context, f *filter, o order, n int) ([]position, error) {
@@ -219,14 +221,16 @@ func (s *Service) find(ctx context.Context, f *filter, o order, n int) ([]positi
 	if !f.narrow() && o.walks {
 		return s.lookUp(ctx, *f, o, n, 0)
 	}
-	if o.walks && n*8 <= s.looking.most {
-		found, err := s.walk(ctx, *f, o, n)
+	share := s.looking.share
+	if rows := max(s.looking.least, 8*n); o.walks && rows <= s.looking.most {
+		found, err := s.walk(ctx, *f, o, n, rows)
 		if err != nil || len(found) == n {
 			return found, err
 		}
+		share = max(float64(len(found)), 0.5) / float64(rows)
 	}
 	if o.key == orders[ByRelevance].key && f.state == Published && len(f.match) > 0 {
-		least, err := s.bands(ctx, f.after)
+		least, err := s.bands(ctx, f.after, n, share)
 		if err != nil {
 			return nil, err
 		}
@@ -241,11 +245,11 @@ func (s *Service) find(ctx context.Context, f *filter, o order, n int) ([]positi
 }
 
 // walk looks at the first rows in order and returns the hits among them: at most n.
-func (s *Service) walk(ctx context.Context, f filter, o order, n int) ([]position, error) {
+func (s *Service) walk(ctx context.Context, f filter, o order, n, rows int) ([]position, error) {
 	f.args = slices.Clone(f.args)
 	seen := "s.state = '" + string(f.state) + "'" + f.continued(o)
 	sql := "SELECT " + o.rank + "::bigint, " + o.at + ", s.resource_id FROM " +
-		f.from("(SELECT * FROM resource_search s WHERE "+seen+" ORDER BY "+o.descending()+" LIMIT "+f.param(min(max(s.looking.least, 8*n), s.looking.most))+")", o.arrivals) +
+		f.from("(SELECT * FROM resource_search s WHERE "+seen+" ORDER BY "+o.descending()+" LIMIT "+f.param(rows)+")", o.arrivals) +
 		" WHERE " + strings.Join(f.exact, " AND ") + " ORDER BY " + o.descending() + " LIMIT " + f.param(n)
 	return s.positions(ctx, sql, f.args)
 }
@@ -338,10 +342,11 @@ func (s *Service) forgetSpread() {
 	s.spread = spread{}
 }
 
-// bands returns the bands to look into one after the other: the first that a 256th of what follows the page before reaches, and a 16th.
-func (s *Service) bands(ctx context.Context, after *position) ([]int, error) {
+// bands returns the bands to look into one after the other for n hits that are a share of the entries: the first that holds twice as
+// many hits after the page before, if the share is right, and further ones of 8 times as many entries, short of half of all.
+func (s *Service) bands(ctx context.Context, after *position, n int, share float64) ([]int, error) {
 	now, err := s.spreadNow(ctx)
-	if err != nil || now.reached[0] < s.looking.banded {
+	if err != nil {
 		return nil, err
 	}
 	top := len(now.reached)
@@ -351,17 +356,20 @@ func (s *Service) bands(ctx context.Context, after *position) ([]int, error) {
 			above = now.reached[top]
 		}
 	}
+	follow := float64(now.reached[0] - above)
+	if follow*share <= s.looking.whole {
+		return nil, nil
+	}
 	var out []int
-	for _, part := range []int64{256, 16} {
-		for band := top - 1; band > 0; band-- {
-			n := now.reached[band] - above
-			if n < (now.reached[0]-above)/part {
-				continue
-			}
-			if n < (now.reached[0]-above)/2 && !slices.Contains(out, band) {
-				out = append(out, band)
-			}
+	wanted := 2 * float64(n) / share
+	for band := top - 1; band > 0; band-- {
+		entries := float64(now.reached[band] - above)
+		if entries >= follow/2 {
 			break
+		}
+		if entries >= wanted {
+			out = append(out, band)
+			wanted = 8 * entries
 		}
 	}
 	return out, nil
