@@ -3,8 +3,11 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/shuqiao/shuqiao/authz"
@@ -16,6 +19,7 @@ type Facets struct {
 	Capped        bool    `json:"capped"` // More were found than are counted: every count is a lower bound, shown as "1,000+".
 	BaseDatabases []Facet `json:"base_databases"`
 	Departments   []Facet `json:"departments"` // Value is the department's id.
+	Divisions     []Facet `json:"divisions"`   // Of their departments; those in a division count in it, too.
 	ShareTypes    []Facet `json:"share_types"`
 	ShareMethods  []Facet `json:"share_methods"`
 	UpdateCycles  []Facet `json:"update_cycles"`
@@ -58,8 +62,46 @@ func (s *Service) Facets(ctx context.Context, p authz.Principal, q Query) (Facet
 		ShareMethods: counted.of("method"), UpdateCycles: counted.of("cycle"), Grades: counted.of("grade"), Timeliness: counted.of("timeliness"),
 		Themes: counted.of("theme"), Open: counted.sum("open"), HasData: counted.sum("data"), Capped: f.narrow() && counted.sum("total") > facetHits,
 	}
+	if out.Divisions, err = s.divisions(ctx, out.Departments); err != nil {
+		return Facets{}, err
+	}
 	if out.Capped {
 		out.cap()
+	}
+	return out, nil
+}
+
+// divisions adds up the hits of departments by their divisions, as a search narrowed to one finds them.
+func (s *Service) divisions(ctx context.Context, departments []Facet) ([]Facet, error) {
+	o, err := s.organisation(ctx)
+	if err != nil {
+		return nil, err
+	}
+	book, err := s.codeBook(ctx, s.db.Pool)
+	if err != nil {
+		return nil, err
+	}
+	day := s.today()
+	counted := map[string]int64{}
+	for _, d := range departments {
+		if id, err := uuid.Parse(d.Value); err == nil {
+			if division := o.division(id); division != "" {
+				counted[division] += d.Count
+			}
+		}
+	}
+	out := []Facet{}
+	for _, code := range slices.Sorted(maps.Keys(counted)) {
+		f := Facet{Value: code, Label: code}
+		if known, ok := book.Division(code, day); ok {
+			f.Label = known.Name
+		}
+		for other, count := range counted {
+			if isWithin(other, code) {
+				f.Count += count
+			}
+		}
+		out = append(out, f)
 	}
 	return out, nil
 }
@@ -87,7 +129,7 @@ func (f *Facets) cap() {
 	for _, n := range []*int64{&f.Total, &f.Open, &f.HasData} {
 		*n = min(*n, MostCounted)
 	}
-	for _, list := range [][]Facet{f.BaseDatabases, f.Departments, f.ShareTypes, f.ShareMethods, f.UpdateCycles, f.Grades, f.Timeliness, f.Themes} {
+	for _, list := range [][]Facet{f.BaseDatabases, f.Departments, f.Divisions, f.ShareTypes, f.ShareMethods, f.UpdateCycles, f.Grades, f.Timeliness, f.Themes} {
 		for i := range list {
 			list[i].Count = min(list[i].Count, MostCounted)
 		}

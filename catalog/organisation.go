@@ -108,17 +108,30 @@ func (o *organisation) tree(root uuid.UUID) []uuid.UUID {
 	return out
 }
 
-// within returns the departments of a division and of all divisions in it: 330000 stands for the whole province, 330600 for the city.
-func (o *organisation) within(division string) []uuid.UUID {
-	prefix := division
-	for len(prefix) > 2 && strings.HasSuffix(prefix, "00") {
-		prefix = prefix[:len(prefix)-2]
+// division returns the code of a department's division.
+func (o *organisation) division(id uuid.UUID) string {
+	i, ok := o.byID[id]
+	if !ok {
+		return ""
 	}
+	return o.all[i].Division
+}
+
+// within returns the departments of a division and of all divisions in it.
+func (o *organisation) within(division string) []uuid.UUID {
 	out := []uuid.UUID{}
 	for _, d := range o.all {
-		if strings.HasPrefix(d.Division, prefix) {
+		if isWithin(d.Division, division) {
 			out = append(out, d.ID)
 		}
 	}
 	return out
+}
+
+// isWithin reports whether a division is another one or in it: 330000 stands for the whole province, 330600 for the city.
+func isWithin(division, other string) bool {
+	for len(other) > 2 && strings.HasSuffix(other, "00") {
+		other = other[:len(other)-2]
+	}
+	return strings.HasPrefix(division, other)
 }

@@ -188,6 +188,15 @@ func TestSearchNarrows(t *testing.T) {
 	if facets.HasData != 2 || facets.Total != 4 || len(facets.Themes) != 2 || slices.ContainsFunc(facets.UpdateCycles, func(f catalog.Facet) bool { return f.Value == "yearly" }) {
 		t.Errorf("the draft is counted: %+v", facets)
 	}
+	if len(facets.Divisions) == 0 {
+		t.Error("no division is counted")
+	}
+	for _, f := range facets.Divisions {
+		narrowed, err := b.service.Facets(b.ctx, b.marketOperator, catalog.Query{Division: f.Value})
+		if err != nil || narrowed.Total != f.Count || f.Label == "" || f.Label == f.Value {
+			t.Errorf("division %+v: a search finds %d, %v", f, narrowed.Total, err)
+		}
+	}
 }
 
 // The moment at which data become late, for each cycle.

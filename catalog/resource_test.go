@@ -284,6 +284,7 @@ func TestSearch(t *testing.T) {
 	want := catalog.Facets{
 		Total: 6, BaseDatabases: []catalog.Facet{{Value: "population", Label: "人口", Count: 1}},
 		Departments:  []catalog.Facet{{Value: b.police.ID.String(), Label: b.police.Name, Count: 6}},
+		Divisions:    []catalog.Facet{{Value: "330600", Label: "绍兴市", Count: 6}},
 		ShareTypes:   []catalog.Facet{{Value: "conditional", Label: "conditional", Count: 6}},
 		ShareMethods: []catalog.Facet{{Value: "api", Label: "api", Count: 6}}, UpdateCycles: []catalog.Facet{{Value: "daily", Label: "daily", Count: 6}},
 		Grades: []catalog.Facet{{Value: "L2", Label: "L2", Count: 6}}, Timeliness: []catalog.Facet{{Value: "never", Label: "never", Count: 6}},

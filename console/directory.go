@@ -54,7 +54,7 @@ const (
 
 // filters are the parameters that narrow the directory besides its text, in the order of the page.
 func filters() []string {
-	return []string{"base", "department", "share", "method", "timeliness", "data", "cycle", "grade", "theme", "open", "state"}
+	return []string{"base", "department", "division", "share", "method", "timeliness", "data", "cycle", "grade", "theme", "open", "state"}
 }
 
 // facetsShown is how many values of a facet are shown at once.
@@ -80,7 +80,7 @@ func (v *visit) directoryQuery() (catalog.Query, url.Values) {
 		Text: values.Get(byText), BaseDatabase: values.Get("base"), ShareType: catalog.ShareType(values.Get("share")),
 		ShareMethod: catalog.ShareMethod(values.Get("method")), Timeliness: catalog.Timeliness(values.Get("timeliness")),
 		UpdateCycle: catalog.UpdateCycle(values.Get("cycle")), Grade: catalog.Grade(values.Get("grade")), Theme: values.Get("theme"),
-		Open: truth("open"), HasData: truth("data"), State: catalog.State(values.Get("state")), Sort: catalog.Sort(values.Get(bySort)),
+		Division: values.Get("division"), Open: truth("open"), HasData: truth("data"), State: catalog.State(values.Get("state")), Sort: catalog.Sort(values.Get(bySort)),
 	}
 	if id, err := uuid.Parse(values.Get("department")); err == nil {
 		q.DepartmentID, q.Below = id, true
@@ -167,7 +167,7 @@ func (v *visit) narrowings(d *directory, f catalog.Facets, names *names) {
 		}
 	}
 	counted := map[string][]catalog.Facet{
-		"base": f.BaseDatabases, "department": f.Departments, "share": f.ShareTypes, "method": f.ShareMethods, "timeliness": f.Timeliness,
+		"base": f.BaseDatabases, "department": f.Departments, "division": f.Divisions, "share": f.ShareTypes, "method": f.ShareMethods, "timeliness": f.Timeliness,
 		"data": yes(f.HasData), "cycle": f.UpdateCycles, "grade": f.Grades, "theme": f.Themes, "open": yes(f.Open), "state": states,
 	}
 	words := map[string]string{
@@ -181,6 +181,10 @@ func (v *visit) narrowings(d *directory, f catalog.Facets, names *names) {
 			}
 		case "department":
 			return names.called(facet.Value, facet.Label)
+		case "division":
+			if facet.Label != "" {
+				return facet.Label
+			}
 		case "data", "open":
 			return v.say("directory." + name)
 		}
@@ -216,6 +220,9 @@ func (v *visit) narrowings(d *directory, f catalog.Facets, names *names) {
 			} else {
 				g.Rest = append(g.Rest, link)
 			}
+		}
+		if len(g.Facets) == 1 && name == "division" && now == "" {
+			continue // All are of one division: nothing to choose.
 		}
 		if len(g.Facets) > 0 {
 			d.Groups = append(d.Groups, g)

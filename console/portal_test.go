@@ -120,6 +120,8 @@ func testDirectory(t *testing.T, h *hub) {
 		{"cycle=daily&department=" + h.police.ID.String(), []string{"population", "things", "withheld"}, 2},
 		{"department=" + h.social.ID.String(), nil, 1},
 		{"open=true", nil, 1},
+		{"division=330000", []string{"population", "things", "withheld"}, 1},
+		{"division=110000", nil, 1},
 		{"q=区划&sort=rows", []string{"population", "things", "withheld"}, 0},
 		{"q=nothing-like-it", nil, 0},
 		{"department=nonsense&open=maybe&state=haunted&sort=odd", []string{"population", "things", "withheld"}, 0},
@@ -148,6 +150,9 @@ func testDirectory(t *testing.T, h *hub) {
 		if err != nil || len(rows) != len(c.want)+1 {
 			t.Errorf("%s: the file has %d rows, want %d, %v", c.query, len(rows), len(c.want)+1, err)
 		}
+	}
+	if _, page := b.get("/ui/resources?division=330600"); !strings.Contains(page, "行政区划：绍兴市") {
+		t.Error("the division narrowed to is not called by its name")
 	}
 	// Filters, order and view travel with the search box and with each other.
 	_, page := b.get("/ui/resources?base=population&view=table&sort=rows")

@@ -11,6 +11,7 @@ type Facets struct {
 	Capped        bool    `json:"capped"` // Every count is a lower bound.
 	BaseDatabases []Facet `json:"base_databases"`
 	Departments   []Facet `json:"departments"` // Value is the department's id.
+	Divisions     []Facet `json:"divisions"`   // Of their departments; those in a division count in it, too.
 	ShareTypes    []Facet `json:"share_types"`
 	ShareMethods  []Facet `json:"share_methods"`
 	UpdateCycles  []Facet `json:"update_cycles"`
