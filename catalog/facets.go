@@ -156,8 +156,8 @@ func (t tallies) sum(kind string) (n int64) {
 // tally counts hits by what they are: at most one more than most, 0 for all.
 func (s *Service) tally(ctx context.Context, f *filter, most int) (tallies, error) {
 	where := strings.Join(f.exact, " AND ")
-	if len(f.match) > 0 {
-		where += " AND s.words @@ " + f.param(strings.Join(append(f.match, quoted(mark("s", string(f.state)))), " & ")) + "::text::tsquery"
+	if words := f.words(); len(words) > 0 {
+		where += " AND s.words @@ " + f.param(strings.Join(words, " & ")) + "::text::tsquery"
 	}
 	rows := "SELECT s.* FROM " + f.from("resource_search", false) + " WHERE " + where
 	if most > 0 {

@@ -257,10 +257,7 @@ func (s *Service) walk(ctx context.Context, f filter, o order, n, rows int) ([]p
 // lookUp finds hits by their words, and sorts them. With a band only those that reach it are looked at.
 func (s *Service) lookUp(ctx context.Context, f filter, o order, n, band int) ([]position, error) {
 	f.args = slices.Clone(f.args)
-	match := f.match
-	if len(match) > 0 {
-		match = append(slices.Clone(match), quoted(mark("s", string(f.state))))
-	}
+	match := f.words()
 	if band > 0 {
 		match = append(match, quoted("=r"+strconv.Itoa(band)))
 	}
@@ -277,6 +274,15 @@ func (s *Service) lookUp(ctx context.Context, f filter, o order, n, band int) ([
 			") SELECT rank, at, id FROM f ORDER BY rank DESC, at DESC, id DESC LIMIT $" + strconv.Itoa(len(f.args))
 	}
 	return s.positions(ctx, sql, f.args)
+}
+
+// words are the tsqueries by which hits are looked up; none means that nothing says where they are. Nearly all entries are published:
+// to look through those costs more than to ask each hit.
+func (f *filter) words() []string {
+	if len(f.match) == 0 || f.state == Published {
+		return slices.Clone(f.match)
+	}
+	return append(slices.Clone(f.match), quoted(mark("s", string(f.state))))
 }
 
 // continued is the condition that a row comes after the page before.
