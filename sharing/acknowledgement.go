@@ -72,7 +72,7 @@ func (s *Service) grantChanges(ctx context.Context, q db.Querier, g Grant, versi
 }
 
 // AcknowledgeChange records that the consumer of a grant has taken note of a publication that touches it. A note may say what
-// the consumer does about it.
+// the consumer does about it. A grant that is served the old version beside the published one is served that from then on.
 func (s *Service) AcknowledgeChange(ctx context.Context, p authz.Principal, id uuid.UUID, version int, note string) (GrantChange, error) {
 	g, err := s.GetGrant(ctx, p, id)
 	if err != nil {
@@ -109,6 +109,10 @@ func (s *Service) AcknowledgeChange(ctx context.Context, p authz.Principal, id u
 			return err
 		}
 		out = changes[0]
+		// An old version that the grant was served until now is served it no longer.
+		if err := logGrant(tx, g); err != nil {
+			return err
+		}
 		return record(ctx, tx, decision.Principal(), "grant.acknowledge", "grant", id, map[string]any{"resource": g.ResourceID, "version": version})
 	})
 	return out, err
@@ -144,4 +148,35 @@ func filteredBy(raw json.RawMessage) []string {
 		return n.Items()
 	}
 	return nil
+}
+
+// Served says which version of a resource a grant is served.
+type Served struct {
+	Version     int        `json:"version"`                // 0 where nothing was ever published.
+	ServedUntil *time.Time `json:"served_until,omitempty"` // Of an old version: until when, at the latest.
+}
+
+// Served says which version a grant would be served now, whatever its own state is, to those who may see it.
+func (s *Service) Served(ctx context.Context, p authz.Principal, id uuid.UUID) (Served, error) {
+	g, err := s.GetGrant(ctx, p, id)
+	if err != nil {
+		return Served{}, err
+	}
+	return s.ServedTo(ctx, g)
+}
+
+// ServedTo is Served for who has read the grant.
+func (s *Service) ServedTo(ctx context.Context, g Grant) (Served, error) {
+	var out Served
+	err := s.db.Pool.QueryRow(ctx, `
+		SELECT coalesce(o.version, r.published, 0), o.served_until FROM sharing_grant g JOIN resource r ON r.id = g.resource_id
+		LEFT JOIN version_change v ON v.version = r.published AND r.state = 'published' AND `+touchedSQL()+` AND NOT EXISTS (
+			SELECT FROM change_acknowledgement a WHERE a.resource_id = v.resource_id AND a.version = v.version AND a.grant_id = g.id)
+		LEFT JOIN resource_version o ON o.resource_id = v.resource_id AND o.version = v.previous AND o.served_until > clock_timestamp()
+		WHERE g.id = $1`, g.ID).Scan(&out.Version, &out.ServedUntil)
+	if err != nil {
+		return Served{}, fmt.Errorf("reading which version a grant is served: %w", err)
+	}
+	out.ServedUntil = inUTC(out.ServedUntil)
+	return out, nil
 }
