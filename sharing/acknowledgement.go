@@ -149,34 +149,3 @@ func filteredBy(raw json.RawMessage) []string {
 	}
 	return nil
 }
-
-// Served says which version of a resource a grant is served.
-type Served struct {
-	Version     int        `json:"version"`                // 0 where nothing was ever published.
-	ServedUntil *time.Time `json:"served_until,omitempty"` // Of an old version: until when, at the latest.
-}
-
-// Served says which version a grant would be served now, whatever its own state is, to those who may see it.
-func (s *Service) Served(ctx context.Context, p authz.Principal, id uuid.UUID) (Served, error) {
-	g, err := s.GetGrant(ctx, p, id)
-	if err != nil {
-		return Served{}, err
-	}
-	return s.ServedTo(ctx, g)
-}
-
-// ServedTo is Served for who has read the grant.
-func (s *Service) ServedTo(ctx context.Context, g Grant) (Served, error) {
-	var out Served
-	err := s.db.Pool.QueryRow(ctx, `
-		SELECT coalesce(o.version, r.published, 0), o.served_until FROM sharing_grant g JOIN resource r ON r.id = g.resource_id
-		LEFT JOIN version_change v ON v.version = r.published AND r.state = 'published' AND `+touchedSQL()+` AND NOT EXISTS (
-			SELECT FROM change_acknowledgement a WHERE a.resource_id = v.resource_id AND a.version = v.version AND a.grant_id = g.id)
-		LEFT JOIN resource_version o ON o.resource_id = v.resource_id AND o.version = v.previous AND o.served_until > clock_timestamp()
-		WHERE g.id = $1`, g.ID).Scan(&out.Version, &out.ServedUntil)
-	if err != nil {
-		return Served{}, fmt.Errorf("reading which version a grant is served: %w", err)
-	}
-	out.ServedUntil = inUTC(out.ServedUntil)
-	return out, nil
-}

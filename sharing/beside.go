@@ -1,6 +1,7 @@
 package sharing
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/catalog"
 )
 
@@ -105,4 +107,36 @@ func heldAs(grants []held, id uuid.UUID) (held, bool) {
 		}
 	}
 	return held{}, false
+}
+
+// Served says which version of a resource a grant is served.
+type Served struct {
+	Version     int        `json:"version"`                // 0 where nothing was ever published.
+	ServedUntil *time.Time `json:"served_until,omitempty"` // Of an old version: until when, at the latest.
+}
+
+// ServedGrant is a grant with the version that it is served.
+type ServedGrant struct {
+	Grant
+	Served
+}
+
+// GetServed returns one grant as GetGrant does, with the version that it would be served now, whatever its own state is.
+func (s *Service) GetServed(ctx context.Context, p authz.Principal, id uuid.UUID) (ServedGrant, error) {
+	g, err := s.GetGrant(ctx, p, id)
+	if err != nil {
+		return ServedGrant{}, err
+	}
+	out := ServedGrant{Grant: g}
+	err = s.db.Pool.QueryRow(ctx, `
+		SELECT coalesce(o.version, r.published, 0), o.served_until FROM sharing_grant g JOIN resource r ON r.id = g.resource_id
+		LEFT JOIN version_change v ON v.version = r.published AND `+touchedSQL()+` AND NOT EXISTS (
+			SELECT FROM change_acknowledgement a WHERE a.resource_id = v.resource_id AND a.version = v.version AND a.grant_id = g.id)
+		LEFT JOIN resource_version o ON o.resource_id = v.resource_id AND o.version = v.previous AND o.served_until > clock_timestamp()
+		WHERE g.id = $1`, g.ID).Scan(&out.Version, &out.ServedUntil)
+	if err != nil {
+		return ServedGrant{}, fmt.Errorf("reading which version a grant is served: %w", err)
+	}
+	out.ServedUntil = inUTC(out.ServedUntil)
+	return out, nil
 }

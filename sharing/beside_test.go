@@ -62,7 +62,7 @@ func TestOldVersionBesideTheNew(t *testing.T) {
 	if _, r, err := c.svc.Describe(t.Context(), c.policeAdmin, g.ID); err != nil || r.Published != 1 {
 		t.Errorf("described as version %d, %v", r.Published, err)
 	}
-	served := must[sharing.Served](t, "asking")(c.svc.Served(t.Context(), c.socialOperator, g.ID))
+	served := must[sharing.ServedGrant](t, "asking")(c.svc.GetServed(t.Context(), c.socialOperator, g.ID))
 	if served.Version != 1 || served.ServedUntil == nil || !served.ServedUntil.Equal(old.Beside.Until) {
 		t.Errorf("said to be served %+v", served)
 	}
@@ -78,7 +78,7 @@ func TestOldVersionBesideTheNew(t *testing.T) {
 	if diff := cmp.Diff([]string{"citizen_id", "sex", "birth_date"}, identifiers(now)); diff != "" || now.Resource.Published != 2 {
 		t.Errorf("version %d (-want +got):\n%s", now.Resource.Published, diff)
 	}
-	served = must[sharing.Served](t, "asking")(c.svc.Served(t.Context(), c.socialOperator, g.ID))
+	served = must[sharing.ServedGrant](t, "asking")(c.svc.GetServed(t.Context(), c.socialOperator, g.ID))
 	if served.Version != 2 || served.ServedUntil != nil {
 		t.Errorf("said to be served %+v", served)
 	}

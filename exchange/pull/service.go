@@ -115,6 +115,7 @@ type Limits struct {
 	Quota     bool          // Whether the grant has a quota.
 	QuotaLeft int64         // Rows left in the quota's period.
 
+	Grant  uuid.UUID       // Which decides.
 	Beside *sharing.Beside // The answer is of an old version, which is served beside the published one; nil otherwise.
 }
 
@@ -160,7 +161,7 @@ func (s *Service) begin(ctx context.Context, client authz.Principal, call Call, 
 	}
 	c := &session{service: s, client: client, call: call, permit: permit, terms: t}
 	c.limits, err = s.rates.call(&t.grant)
-	c.limits.Beside = permit.Beside
+	c.limits.Grant, c.limits.Beside = t.grant.ID, permit.Beside
 	return c, err
 }
 

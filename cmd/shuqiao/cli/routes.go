@@ -70,7 +70,7 @@ func Commands() []Command {
 		{Path: "resource new-version", Method: post, Route: "/resources/{id}/versions", Help: "Begin a new version beside the published one.", Once: true},
 		{Path: "resource history", Method: get, Route: "/resources/{id}/history", Help: "Show the review history.", Columns: historyColumns},
 		{Path: "resource review", Method: get, Route: "/resources/{id}/review", Help: "Show what blocks the newest version, and what to look at."},
-		{Path: "resource submit", Method: post, Route: "/resources/{id}/submit", Help: "Submit to the department's review."},
+		{Path: "resource submit", Method: post, Route: "/resources/{id}/submit", Help: "Submit to the department's review; --old-until is the last day on which the published version is served beside it.", Body: "old-until:old_until"},
 		{Path: "resource recall", Method: post, Route: "/resources/{id}/recall", Help: "Take back out of the department's review."},
 		{Path: "resource approve", Method: post, Route: "/resources/{id}/approve", Help: "Pass the department's review."},
 		{Path: "resource return-dept", Method: post, Route: "/resources/{id}/return-dept", Help: "Return out of the department's review.", Body: "reason! code:codes[]"},
