@@ -97,3 +97,28 @@ func (v Version) Under(later Version) Version {
 	v.ShareType, v.Grade = deriveShareType(v.Items), deriveGrade(v.Items)
 	return v
 }
+
+// Feedable refuses to read rows for a mount of an old version when it feeds items that no version has any more which is published or served
+// beside it: the Conflict old_version_over. Such a mount goes on beside a newer version only as long as somebody is served what it feeds.
+func (s *Service) Feedable(ctx context.Context, q Querier, m Mount, v Version) error {
+	if v.ServedUntil == nil {
+		return nil // It was suspended as that version was replaced, had it to be.
+	}
+	items := make([]int, len(m.Columns))
+	for i, c := range m.Columns {
+		items[i] = c.ItemNo
+	}
+	var over bool
+	err := q.QueryRow(ctx, `
+		SELECT EXISTS (SELECT FROM unnest($2::int[]) AS fed WHERE NOT EXISTS (
+			SELECT FROM item i JOIN resource r ON r.id = i.resource_id JOIN resource_version v ON v.resource_id = i.resource_id AND v.version = i.version
+			WHERE i.resource_id = $1 AND i.no = fed AND (i.version = r.published OR v.served_until > clock_timestamp())))`, m.ResourceID, items).Scan(&over)
+	if err != nil {
+		return fmt.Errorf("looking for who is served what a mount feeds: %w", err)
+	}
+	if over {
+		return fault.New(fault.Conflict, "old_version_over",
+			"the active mount feeds version %d, which is served no longer; activate a mount of the published version", m.Version)
+	}
+	return nil
+}

@@ -159,3 +159,46 @@ func TestVersionUnder(t *testing.T) {
 		t.Error("the version itself was changed")
 	}
 }
+
+// The mount of the old version goes on feeding what the new one drops as long as somebody is served it, but never what the new one withholds.
+func TestMountOfTheOldVersion(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	w := withheld(small("x"))
+	for _, tt := range []struct {
+		name   string
+		change func(*catalog.Metadata)
+		feeds  bool
+	}{
+		{"旧版删除", drop, true},
+		{"旧版改型", func(m *catalog.Metadata) { m.Items[2].DataType, m.Items[2].Length = catalog.Char, 200 }, true},
+		{"旧版改型不予共享", func(m *catalog.Metadata) {
+			m.WithholdReason, m.WithholdBasis, m.WithholdRuling = w.WithholdReason, w.WithholdBasis, w.WithholdRuling
+			m.Items[2].DataType, m.Items[2].Length, m.Items[2].ShareType = catalog.Char, 200, catalog.Withheld
+		}, false},
+	} {
+		r, source := b.mounted(t, tt.name)
+		mount := b.activate(t, r, input(source))
+		b.next(t, r.ID, tt.name, tt.change)
+		b.submitted(t, r.ID, "2027-03-31")
+		ok(b.service.Publish(b.ctx, b.platform, r.ID, 0))
+		active, err := b.service.ActiveMount(b.ctx, r.ID)
+		if (err == nil) != tt.feeds {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if !tt.feeds {
+			continue
+		}
+		if active.ID != mount.ID || active.Version != 1 {
+			t.Errorf("%s: version %d is fed", tt.name, active.Version)
+		}
+		old := ok(b.service.GetVersion(b.ctx, b.operator, r.ID, 1)).Version
+		if err := b.service.Feedable(b.ctx, b.db.Pool, active, old); err != nil {
+			t.Errorf("%s: while it is served: %v", tt.name, err)
+		}
+		if _, err := b.db.Pool.Exec(b.ctx, "UPDATE resource_version SET served_until = now() - interval '1 second' WHERE resource_id = $1 AND version = 1", r.ID); err != nil {
+			t.Fatal(err)
+		}
+		wantCode(t, b.service.Feedable(b.ctx, b.db.Pool, active, old), fault.Conflict, "old_version_over")
+	}
+}

@@ -444,7 +444,7 @@ func (s *Service) carryMount(ctx context.Context, tx *db.Tx, r Resource, before,
 	for _, c := range m.Columns {
 		was, _ := before.ItemNo(c.ItemNo)
 		is, ok := after.ItemNo(c.ItemNo)
-		if !ok && before.ServedUntil != nil {
+		if !ok && before.ServedUntil != nil && was.No != 0 {
 			// A retyped item has another number: what is withheld is known by its name.
 			is, ok = after.Item(was.Identifier)
 			ok, same = !ok || is.ShareType != Withheld, false
