@@ -38,7 +38,7 @@ func (s *Service) checkOldUntil(ctx context.Context, tx *db.Tx, r Resource, v *V
 	case last.Before(today):
 		return wrong("in_the_past", "this day has passed; name today or a later day")
 	case last.After(today.AddDate(0, 0, maxBeside)):
-		return wrong("too_far", "name a day within %d days", maxBeside)
+		return wrong("over_a_year", "name a day within %d days", maxBeside)
 	case r.Published == 0 || r.Published == v.Number:
 		return wrong("nothing_published", "no version is published that could be served beside this one")
 	}

@@ -68,7 +68,7 @@ func TestOldUntilRules(t *testing.T) {
 		{"not a day", published.ID, "2026-02-30", "bad_date"},
 		{"not a date", published.ID, "31.12.2026", "bad_date"},
 		{"yesterday", published.ID, "2026-11-19", "in_the_past"},
-		{"more than a year ahead", published.ID, "2027-11-22", "too_far"},
+		{"more than a year ahead", published.ID, "2027-11-22", "over_a_year"},
 		{"today", published.ID, "2026-11-20", ""},
 		{"a year ahead", published.ID, "2027-11-21", ""},
 		{"no day", published.ID, "", ""},
