@@ -1,14 +1,19 @@
 package sharing_test
 
 import (
+	"context"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/shuqiao/shuqiao/authz"
 	"github.com/shuqiao/shuqiao/catalog"
+	"github.com/shuqiao/shuqiao/internal/db"
 	"github.com/shuqiao/shuqiao/internal/fault"
 	"github.com/shuqiao/shuqiao/sharing"
 )
@@ -87,6 +92,40 @@ func TestOldVersionBesideTheNew(t *testing.T) {
 		return slices.ContainsFunc(a.Items, func(i sharing.AccessItem) bool { return i.Identifier == "name" })
 	}) {
 		t.Errorf("who sees what afterwards: %+v, %v", report.Data, err)
+	}
+}
+
+// factReads counts the statements by which decisions read what they rest on.
+type factReads struct{ n atomic.Int64 }
+
+func (f *factReads) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	if strings.Contains(data.SQL, "FROM policy_head h") {
+		f.n.Add(1)
+	}
+	return ctx
+}
+
+func (f *factReads) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// Deciding on an old version reads the database no oftener than deciding on the published one: once.
+func TestOldVersionIsDecidedFromMemory(t *testing.T) {
+	t.Parallel()
+	c := newTown(t)
+	g := c.granted(t)
+	c.publishBeside(t, []int{2}, []string{"name"}, withoutName)
+	reads := &factReads{}
+	n := startNode(t, open(t, db.Options{URL: c.url, Tracer: reads}), c.keyring)
+	ask := sharing.Ask{Resource: c.population.String(), Purpose: g.Purpose, Action: authz.DataPull}
+	p := must[sharing.Permit](t, "deciding")(n.svc.Decide(t.Context(), c.socialClient, ask))
+	first := reads.n.Load()
+	for range 20 {
+		must[sharing.Permit](t, "deciding")(n.svc.Decide(t.Context(), c.socialClient, ask))
+		if err := n.svc.Recheck(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if again := reads.n.Load() - first; p.Beside == nil || first == 0 || again != 0 {
+		t.Errorf("%d reads for the first decision, %d for the others, beside %+v", first, again, p.Beside)
 	}
 }
 
