@@ -115,8 +115,8 @@ type Limits struct {
 	Quota     bool          // Whether the grant has a quota.
 	QuotaLeft int64         // Rows left in the quota's period.
 
-	Grant  uuid.UUID       // Which decides.
 	Beside *sharing.Beside // The answer is of an old version, which is served beside the published one; nil otherwise.
+	Grant  uuid.UUID       // That is served it; zero otherwise.
 }
 
 // Page is an answer, ready to be written: its evidence is durable.
@@ -161,7 +161,9 @@ func (s *Service) begin(ctx context.Context, client authz.Principal, call Call, 
 	}
 	c := &session{service: s, client: client, call: call, permit: permit, terms: t}
 	c.limits, err = s.rates.call(&t.grant)
-	c.limits.Grant, c.limits.Beside = t.grant.ID, permit.Beside
+	if permit.Beside != nil {
+		c.limits.Grant, c.limits.Beside = t.grant.ID, permit.Beside
+	}
 	return c, err
 }
 
