@@ -76,6 +76,7 @@ func TestOldVersionBesideTheNew(t *testing.T) {
 		t.Errorf("who sees the removed item: %+v, %v", report.Data, err)
 	}
 
+	before := time.Now()
 	must[sharing.GrantChange](t, "taking note")(c.svc.AcknowledgeChange(t.Context(), c.socialAdmin, g.ID, 2, ""))
 	c.sync(t)
 	wantCode(t, "a permit of before taking note", c.svc.Recheck(t.Context(), old), fault.Conflict, "terms_changed")
@@ -92,6 +93,10 @@ func TestOldVersionBesideTheNew(t *testing.T) {
 		return slices.ContainsFunc(a.Items, func(i sharing.AccessItem) bool { return i.Identifier == "name" })
 	}) {
 		t.Errorf("who sees what afterwards: %+v, %v", report.Data, err)
+	}
+	report, err = c.svc.ResourceAccess(t.Context(), c.policeAdmin, c.population, sharing.AccessQuery{Item: "name", At: before})
+	if err != nil || len(report.Data) != 1 || report.Data[0].GrantID != g.ID || len(report.Data[0].Items) != 1 {
+		t.Errorf("who saw the removed item before: %+v, %v", report.Data, err)
 	}
 }
 

@@ -128,7 +128,7 @@ func (f *facts) held(ctx context.Context, p pair) ([]held, error) {
 		// The head is joined from the left, so that it comes even where there is no grant.
 		rows, err := f.db.Pool.Query(ctx, `
 			SELECT h.n, to_jsonb(g), g.rid_key,
-				(SELECT array_agg(a.version) FROM change_acknowledgement a WHERE a.resource_id = g.resource_id AND a.grant_id = g.id)
+				(SELECT array_agg(a.version) FROM change_acknowledgement a WHERE a.grant_id = g.id)
 			FROM policy_head h
 			LEFT JOIN sharing_grant g ON g.client_id = $1 AND g.resource_id = $2 AND g.state IN ('active', 'suspended', 'expired')
 			ORDER BY g.created_at DESC`, p.client, p.resource)

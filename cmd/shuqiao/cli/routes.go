@@ -65,7 +65,7 @@ func Commands() []Command {
 		{Path: "resource create", Method: post, Route: "/resources", Help: "Compile an entry, as a draft.", Query: "template", File: true, Once: true},
 		{Path: "resource edit", Method: put, Route: "/resources/{id}/draft", Help: "Replace what the draft states.", File: true},
 		{Path: "resource discard", Method: del, Route: "/resources/{id}/draft", Help: "Discard the draft."},
-		{Path: "resource versions", Method: get, Route: "/resources/{id}/versions", Help: "List the versions of an entry.", Columns: "number state share_type grade name published_at"},
+		{Path: "resource versions", Method: get, Route: "/resources/{id}/versions", Help: "List the versions of an entry.", Columns: "number state share_type grade name published_at served_until"},
 		{Path: "resource version", Method: get, Route: "/resources/{id}/versions/{number}", Help: "Show one version."},
 		{Path: "resource new-version", Method: post, Route: "/resources/{id}/versions", Help: "Begin a new version beside the published one.", Once: true},
 		{Path: "resource history", Method: get, Route: "/resources/{id}/history", Help: "Show the review history.", Columns: historyColumns},
