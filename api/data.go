@@ -110,6 +110,8 @@ func (a *API) data(method, path, summary string, action authz.Action, parameters
 			"RateLimit-Remaining": {Description: "Calls that may follow at once on this node.", Schema: &huma.Schema{Type: "integer"}},
 			"RateLimit-Reset":     {Description: "Seconds until the next call is allowed.", Schema: &huma.Schema{Type: "integer"}},
 			"X-Quota-Remaining":   {Description: "Rows left in the quota period, as this node knows it.", Schema: &huma.Schema{Type: "integer"}},
+			"Deprecation":         {Description: "Of an old version that is served beside the published one: when that was published, as @ and Unix seconds (RFC 9745).", Schema: &huma.Schema{Type: "string"}},
+			"Sunset":              {Description: "Of an old version: when it is served no longer (RFC 8594).", Schema: &huma.Schema{Type: "string"}},
 		},
 		Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: "object", AdditionalProperties: true}}},
 	}
@@ -331,7 +333,8 @@ func streamOf(query url.Values) (bool, error) {
 	return false, fault.InvalidFields([]fault.Field{{Name: "stream", Code: "malformed", Message: "send true, or leave it out"}})
 }
 
-// limitHeaders says what is left of rate and quota.
+// limitHeaders says what is left of rate and quota, and of an answer of an old version since when it is old (RFC 9745) and until when it is
+// served (RFC 8594).
 func limitHeaders(h http.Header, l pull.Limits) {
 	if l.Calls > 0 {
 		h.Set("RateLimit-Limit", strconv.Itoa(l.Calls))
@@ -340,6 +343,11 @@ func limitHeaders(h http.Header, l pull.Limits) {
 	}
 	if l.Quota {
 		h.Set("X-Quota-Remaining", strconv.FormatInt(l.QuotaLeft, 10))
+	}
+	if l.Beside != nil {
+		h.Set("Deprecation", "@"+strconv.FormatInt(l.Beside.Since.Unix(), 10))
+		h.Set("Sunset", l.Beside.Until.UTC().Format(http.TimeFormat))
+		h.Set("Link", "<"+base+"/grants/"+l.Grant.String()+`/changes>; rel="successor-version"`)
 	}
 }
 

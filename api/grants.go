@@ -44,8 +44,8 @@ func (a *API) grantRoutes() {
 			SuspendedBy: sharing.SuspendedBy(in.SuspendedBy), Unacknowledged: in.Unacknowledged,
 		}, in.page()))
 	})
-	handle(a, get("/grants/{id}", "One grant", authz.GrantRead), func(ctx context.Context, p authz.Principal, in *IDInput) (sharing.Grant, error) {
-		return s.GetGrant(ctx, p, in.ID)
+	handle(a, get("/grants/{id}", "One grant", authz.GrantRead), func(ctx context.Context, p authz.Principal, in *IDInput) (sharing.ServedGrant, error) {
+		return s.GetServed(ctx, p, in.ID)
 	})
 	handle(a, get("/grants/{id}/history", "What was done to a grant", authz.GrantRead), func(ctx context.Context, p authz.Principal, in *IDInput) (list[sharing.GrantEntry], error) {
 		steps, err := s.GrantHistory(ctx, p, in.ID)

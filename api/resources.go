@@ -72,6 +72,13 @@ type VersionPathInput struct {
 	Number int `path:"number" minimum:"1" maximum:"1000000"`
 }
 
+type submitInput struct {
+	MoveInput
+	Body *struct {
+		OldUntil string `json:"old_until,omitempty" maxLength:"10" doc:"YYYY-MM-DD: the last day on which the version published now is served beside this one, where this one takes something away. Without it, it is replaced at once."`
+	}
+}
+
 type offlineInput struct {
 	MoveInput
 	Body struct {
@@ -160,7 +167,17 @@ func (a *API) resourceRoutes() {
 		}
 		return out, err
 	})
-	handleMove(a, post("/resources/{id}/submit", "Submit to the department's review", authz.ResourceSubmit), s.Submit)
+	handle(a, post("/resources/{id}/submit", "Submit to the department's review", authz.ResourceSubmit), func(ctx context.Context, p authz.Principal, in *submitInput) (catalog.Resource, error) {
+		version, err := in.version()
+		if err != nil {
+			return catalog.Resource{}, err
+		}
+		var said catalog.Submission
+		if in.Body != nil {
+			said.OldUntil = in.Body.OldUntil
+		}
+		return s.SubmitWith(ctx, p, in.ID, version, said)
+	})
 	handleMove(a, post("/resources/{id}/recall", "Take back out of the department's review", authz.ResourceRecall), s.Recall)
 	handleMove(a, post("/resources/{id}/approve", "Pass the department's review", authz.ResourceApprove), s.Approve)
 	handleMove(a, post("/resources/{id}/publish", "Publish", authz.ResourcePublish), s.Publish)

@@ -88,7 +88,7 @@ func TestClientKnowsEveryField(t *testing.T) {
 		{client.Export{}, pull.Export{}},
 		{client.Import{}, sheet.Job{}},
 		{client.ImportError{}, sheet.Line{}},
-		{client.Grant{}, sharing.Grant{}},
+		{client.Grant{}, sharing.ServedGrant{}},
 		{client.AccessReport{}, sharing.AccessReport{}},
 		{client.Access{}, sharing.Access{}},
 		{client.AccessItem{}, sharing.AccessItem{}},

@@ -135,6 +135,7 @@ func beginVersion(ctx context.Context, tx *db.Tx, p authz.Principal, r *Resource
 	now := tx.Now()
 	v.Number, v.State, v.Round, v.MadeBy, v.SubmittedBy = v.Number+1, Draft, 1, p.ID, uuid.Nil
 	v.PublishedAt, v.CreatedAt, v.UpdatedAt, v.HeadSignoff = nil, now, now, nil
+	v.OldUntil, v.ServedUntil = "", nil
 	if err := saveVersion(ctx, tx, r, &v); err != nil {
 		return Version{}, err
 	}

@@ -429,7 +429,8 @@ func withheldMount() error {
 
 // carryMount decides what becomes of the active mount of the version before when a new one is published. It is carried
 // over when it maps exactly the items of the new version with the same types, keys and formats; it is suspended when it
-// would feed an item that is withheld or gone; otherwise it goes on under its own version until a new mount is activated.
+// would feed an item that is withheld, or gone while the version before is not served beside the new one; otherwise it goes on
+// under its own version until a new mount is activated.
 func (s *Service) carryMount(ctx context.Context, tx *db.Tx, r Resource, before, after Version) error {
 	m, err := activeMount(ctx, tx, r.ID, "FOR UPDATE")
 	if fault.Is(err, fault.NotFound) {
@@ -443,6 +444,11 @@ func (s *Service) carryMount(ctx context.Context, tx *db.Tx, r Resource, before,
 	for _, c := range m.Columns {
 		was, _ := before.ItemNo(c.ItemNo)
 		is, ok := after.ItemNo(c.ItemNo)
+		if !ok && before.ServedUntil != nil && was.No != 0 {
+			// A retyped item has another number: what is withheld is known by its name.
+			is, ok = after.Item(was.Identifier)
+			ok, same = !ok || is.ShareType != Withheld, false
+		}
 		if !ok || is.ShareType == Withheld {
 			stop = true
 		}

@@ -41,12 +41,32 @@ type HistoryEntry struct {
 	At       time.Time       `json:"at"`
 }
 
+// Submission is what is said as a version is submitted.
+type Submission struct {
+	// OldUntil is the last day (YYYY-MM-DD, in Asia/Shanghai) on which the version that is published now goes on being served
+	// beside this one, to those whom this one takes something away from; "" ends it as this one is published.
+	OldUntil string
+}
+
 // Submit hands the newest version to the department's review. It must pass Check: the error names every missing or
 // contradictory field.
 func (s *Service) Submit(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64) (Resource, error) {
-	return s.move(ctx, p, id, ifMatch, StepSubmit, "", nil, func(tx *db.Tx, p authz.Principal, r *Resource, v *Version) error {
+	return s.SubmitWith(ctx, p, id, ifMatch, Submission{})
+}
+
+// SubmitWith is Submit with what is said beside. A day is allowed where a version is published from which this one takes something away; it
+// is today or one of the 366 days after. It takes effect as this version is published.
+func (s *Service) SubmitWith(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64, in Submission) (Resource, error) {
+	var document any
+	if in.OldUntil != "" {
+		document = map[string]string{"old_until": in.OldUntil}
+	}
+	return s.move(ctx, p, id, ifMatch, StepSubmit, "", document, func(tx *db.Tx, p authz.Principal, r *Resource, v *Version) error {
 		v.SubmittedBy = p.ID
-		return s.complete(ctx, tx, *r, *v)
+		if err := s.complete(ctx, tx, *r, *v); err != nil {
+			return err
+		}
+		return s.checkOldUntil(ctx, tx, *r, v, in.OldUntil)
 	})
 }
 
@@ -72,8 +92,9 @@ func (s *Service) Return(ctx context.Context, p authz.Principal, id uuid.UUID, i
 }
 
 // Publish makes a version the one that others see. The first publication gives the entry its code; a later one
-// supersedes the version published before, in the same transaction. A mount of the version before goes on serving when
-// the items allow it, and is suspended when it would feed what is withheld or gone.
+// supersedes the version published before, in the same transaction, and where it was submitted with a day that has not passed keeps that
+// version served beside it until the day is over. A mount of the version before goes on serving when the items allow it, and is
+// suspended when it would feed what is withheld, or gone and not served any more.
 func (s *Service) Publish(ctx context.Context, p authz.Principal, id uuid.UUID, ifMatch int64) (Resource, error) {
 	return s.move(ctx, p, id, ifMatch, StepPublish, "", nil, func(tx *db.Tx, p authz.Principal, r *Resource, v *Version) error {
 		if visible(r.State) && r.State != Published {
@@ -92,6 +113,12 @@ func (s *Service) Publish(ctx context.Context, p authz.Principal, id uuid.UUID, 
 		if r.Published != 0 {
 			before, err := loadVersion(ctx, tx, id, r.Published)
 			if err != nil {
+				return err
+			}
+			if err := endBeside(ctx, tx, id); err != nil {
+				return err
+			}
+			if before.ServedUntil, err = s.serveBeside(before, *v); err != nil {
 				return err
 			}
 			if err := s.shift(ctx, tx, p, *r, before, StepSupersede, "", nil); err != nil {
@@ -129,7 +156,10 @@ func (s *Service) TakeOffline(ctx context.Context, p authz.Principal, id uuid.UU
 		if used {
 			c.required("request.filing", request.Filing, "there are grants in force: give the filing after negotiation with their consumers (Art 27)")
 		}
-		return fault.InvalidFields(c.blocks)
+		if err := fault.InvalidFields(c.blocks); err != nil {
+			return err
+		}
+		return endBeside(ctx, tx, r.ID)
 	})
 }
 
@@ -262,9 +292,9 @@ func (s *Service) shift(ctx context.Context, tx *db.Tx, p authz.Principal, r Res
 		round++
 	}
 	tag, err := tx.Exec(ctx, `
-		UPDATE resource_version SET state = $4, round = $5, submitted_by = $6, published_at = $7, updated_at = $8
+		UPDATE resource_version SET state = $4, round = $5, submitted_by = $6, published_at = $7, old_until = $8, served_until = $9, updated_at = $10
 		WHERE resource_id = $1 AND version = $2 AND state = $3`,
-		r.ID, v.Number, string(m.From), string(m.To), round, optional(v.SubmittedBy), v.PublishedAt, tx.Now())
+		r.ID, v.Number, string(m.From), string(m.To), round, optional(v.SubmittedBy), v.PublishedAt, optional(v.OldUntil), v.ServedUntil, tx.Now())
 	if err != nil {
 		return fmt.Errorf("moving version %d: %w", v.Number, err)
 	}

@@ -283,18 +283,18 @@ func insert[R any](ctx context.Context, tx *db.Tx, row *R) error {
 	return nil
 }
 
-func optional(id uuid.UUID) *uuid.UUID {
-	if id == uuid.Nil {
+func optional[T comparable](v T) *T {
+	if v == *new(T) {
 		return nil
 	}
-	return &id
+	return &v
 }
 
-func given(id *uuid.UUID) uuid.UUID {
-	if id == nil {
-		return uuid.Nil
+func given[T any](v *T) T {
+	if v == nil {
+		return *new(T)
 	}
-	return *id
+	return *v
 }
 
 // encode returns the JSON of v, nil (SQL NULL) for a nil pointer.

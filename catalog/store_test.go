@@ -192,7 +192,7 @@ func TestVersionRoundTrip(t *testing.T) {
 		want = filledValue[Version](t)
 		want.Number, want.State, want.SystemID, want.ProviderCode = 1, Draft, system.ID, "U"
 		want.Items[0].DataType, want.Items[0].ShareType, want.Items[0].Grade = Char, Conditional, L3
-		want.Items[0].SourceDeptID = department.ID
+		want.Items[0].SourceDeptID, want.OldUntil = department.ID, "2026-12-31"
 		if err := saveVersion(ctx, tx, &r, &want); err != nil {
 			return err
 		}

@@ -73,6 +73,8 @@ type versionRow struct {
 	MadeBy       uuid.UUID
 	SubmittedBy  *uuid.UUID
 	PublishedAt  *time.Time
+	OldUntil     *string
+	ServedUntil  *time.Time
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
 }
@@ -82,7 +84,7 @@ func newVersionRow(resource uuid.UUID, v Version) (versionRow, error) {
 		ResourceID: resource, Version: v.Number, State: string(v.State), Round: v.Round, Name: v.Name, Summary: v.Summary,
 		ClassCode: v.ClassCode(), ShareType: string(v.ShareType), Grade: string(v.Grade), UpdateCycle: string(v.UpdateCycle),
 		Open: v.Open, SystemID: optional(v.SystemID), MadeBy: v.MadeBy, SubmittedBy: optional(v.SubmittedBy),
-		PublishedAt: v.PublishedAt, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
+		PublishedAt: v.PublishedAt, OldUntil: optional(v.OldUntil), ServedUntil: v.ServedUntil, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
 	}
 	if v.BaseDatabase != "" {
 		row.BaseDatabase = &v.BaseDatabase
@@ -100,7 +102,7 @@ func newVersionRow(resource uuid.UUID, v Version) (versionRow, error) {
 func (r versionRow) version() (Version, error) {
 	v := Version{
 		Number: r.Version, State: State(r.State), Round: r.Round, MadeBy: r.MadeBy, SubmittedBy: given(r.SubmittedBy),
-		PublishedAt: db.UTC(r.PublishedAt), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+		PublishedAt: db.UTC(r.PublishedAt), OldUntil: given(r.OldUntil), ServedUntil: db.UTC(r.ServedUntil), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 		ShareType: ShareType(r.ShareType), Grade: Grade(r.Grade),
 	}
 	return v, decode(r.Body, &v.Metadata)
@@ -176,8 +178,8 @@ func (r itemRow) values() []any {
 // writeVersion writes a version, replacing what it states where it exists. Its parameters are those of versionRow.args.
 const writeVersion = `
 	INSERT INTO resource_version (resource_id, version, state, round, name, summary, class_code, base_database, share_type,
-		grade, update_cycle, open, system_id, body, made_by, submitted_by, published_at, created_at, updated_at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+		grade, update_cycle, open, system_id, body, made_by, submitted_by, published_at, created_at, updated_at, old_until, served_until)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
 	ON CONFLICT (resource_id, version) DO UPDATE SET
 		name = excluded.name, summary = excluded.summary, class_code = excluded.class_code,
 		base_database = excluded.base_database, share_type = excluded.share_type, grade = excluded.grade,
@@ -188,7 +190,7 @@ func (r versionRow) args() []any {
 	return []any{
 		r.ResourceID, r.Version, r.State, r.Round, r.Name, r.Summary, r.ClassCode, r.BaseDatabase, r.ShareType,
 		r.Grade, r.UpdateCycle, r.Open, r.SystemID, r.Body, r.MadeBy, r.SubmittedBy, r.PublishedAt,
-		r.CreatedAt, r.UpdatedAt,
+		r.CreatedAt, r.UpdatedAt, r.OldUntil, r.ServedUntil,
 	}
 }
 

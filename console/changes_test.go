@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/shuqiao/shuqiao/catalog"
 	"github.com/shuqiao/shuqiao/internal/db"
@@ -79,9 +80,13 @@ func testChanges(t *testing.T, h *hub) {
 	if status, page = admin.read(answer, err); page != "%PDF-1.7 示例" || !strings.HasPrefix(answer.Header.Get("Content-Disposition"), "attachment;") {
 		t.Errorf("the document is %d %q under %v", status, page, answer.Header)
 	}
-	if _, err := h.catalog.Submit(h.ctx, people["police_operator"], h.things.ID, 0); err != nil {
-		t.Fatal(err)
-	}
+	_, page = operator.get(desk)
+	expect("the form of the draft", 200, page, 200, `id="old_until"`, "名称：长度或精度变小")
+	day := time.Now().AddDate(0, 1, 0).In(time.FixedZone("", 8*3600)).Format(time.DateOnly)
+	status, page = operator.post(desk+"/submit", "old_until", "2020-01-01")
+	expect("a day that has passed", status, page, http.StatusUnprocessableEntity, `value="2020-01-01"`, "须是今后的日期")
+	status, page = operator.post(desk+"/submit", "old_until", day)
+	expect("submitting with a day", status, page, http.StatusOK, `id="old-until"`, "旧版本（第 1 版）用到 "+day)
 	status, page = admin.post(desk+"/comments", "field", "items.title", "said", "为什么缩短?")
 	expect("a remark", status, page, http.StatusOK, "为什么缩短?", "信息项 名称", "待处理")
 	status, page = admin.post(desk+"/comments", "field", "", "said", "")
@@ -98,11 +103,13 @@ func testChanges(t *testing.T, h *hub) {
 	status, page = admin.get(desk + "/impact")
 	expect("whom it touches", status, page, http.StatusOK, "影响 1 个授权", "长度或精度变小", "发布后通知", g.ClientName)
 	status, page = admin.get(desk)
-	expect("the page of the reviewer", status, page, http.StatusOK, `id="impact-note"`)
+	expect("the page of the reviewer", status, page, http.StatusOK, `id="impact-note"`, "旧版本（第 1 版）用到 "+day)
 	_, err = h.catalog.Approve(h.ctx, people["police_admin"], h.things.ID, 0)
 	if err == nil {
 		_, page = platform.get("/ui/todo?kind=platform_review")
 		expect("the authority's list", 200, page, 200, "审核期限", "还剩")
+		_, page = platform.get(desk)
+		expect("the page of the authority", 200, page, 200, `id="act-publish"`, "旧版本（第 1 版）用到 "+day)
 		_, err = h.catalog.Publish(h.ctx, people["platform_operator"], h.things.ID, 0)
 	}
 	if err != nil {
@@ -113,9 +120,14 @@ func testChanges(t *testing.T, h *hub) {
 	_, page = consumer.get("/ui/inbox")
 	expect("the inbox", 200, page, 200, "请核对并确认知悉")
 	_, page = consumer.get("/ui/grants/" + g.ID.String())
-	expect("the grant", 200, page, 200, `id="acknowledge-2"`, "长度或精度变小")
+	expect("the grant", 200, page, 200, `id="acknowledge-2"`, "长度或精度变小", `id="old-version"`, "旧版本用到 "+day)
+	_, page = operator.get("/ui/resources/" + h.things.ID.String() + "?tab=versions")
+	expect("the versions", 200, page, 200, "旧版本用到 "+day)
 	status, page = consumer.post("/ui/grants/"+g.ID.String()+"/changes/2", "note", "已调整示例系统")
 	expect("taking note", status, page, http.StatusOK, "已确认", "已调整示例系统")
+	if strings.Contains(page, `id="old-version"`) {
+		t.Error("the grant is said to read the old version after its consumer took note")
+	}
 	status, page = admin.get(desk + "/impact")
 	expect("who has taken note", status, page, http.StatusOK, "已调整示例系统")
 	if _, page = admin.get(desk + "/impact?format=csv"); !strings.Contains(page, g.PurposeText+",") {

@@ -88,6 +88,7 @@ type entryPage struct {
 	Drift      *driftCard
 	Tabs       []tab
 	Impact     *sharing.Impact // nil where the version touches nobody.
+	Beside     *besidePart     // nil where the version takes nothing away.
 }
 
 // factSection is one part of what an entry states.
@@ -190,6 +191,9 @@ func (v *visit) drawEntry(id uuid.UUID, failed string, problem error) error {
 	if page.Impact, err = v.impactOf(e.Resource); err != nil {
 		return err
 	}
+	if page.Beside, err = v.beside(e.Resource, e.Version.Metadata); err != nil {
+		return err
+	}
 	if e.Review {
 		found, err := v.Catalog.Findings(v.r.Context(), v.principal, id)
 		if err != nil {
@@ -211,6 +215,11 @@ func (v *visit) drawEntry(id uuid.UUID, failed string, problem error) error {
 	slices.Reverse(page.Steps)
 	if page.Acts, err = v.entryActs(e, failed); err != nil {
 		return err
+	}
+	for i := range page.Acts {
+		if a := &page.Acts[i]; a.Act == string(catalog.StepSubmit) {
+			a.Form = page.Beside != nil
+		}
 	}
 	page.AwaitsHead = e.Review && len(page.Acts) == 0
 	if problem != nil {
@@ -276,6 +285,9 @@ func (v *visit) entryActs(e entry, failed string) ([]entryAct, error) {
 			a.Note = v.say("compile.publish_first")
 			if e.Published != 0 {
 				a.Note = v.say("compile.publish_next", "n", e.Published)
+				if e.Version.OldUntil != "" {
+					a.Note = v.say("beside.asked", "n", e.Published, "day", e.Version.OldUntil)
+				}
 			}
 		case catalog.StepDiscard:
 			a.Confirm = v.say("compile.confirm_discard", "name", name)
@@ -354,7 +366,7 @@ func (v *visit) act(ctx context.Context, id uuid.UUID, step catalog.Step, versio
 	s, p, reason := v.Catalog, v.principal, v.reason()
 	switch step {
 	case catalog.StepSubmit:
-		_, err = s.Submit(ctx, p, id, version)
+		_, err = s.SubmitWith(ctx, p, id, version, v.submission())
 	case catalog.StepRecall:
 		_, err = s.Recall(ctx, p, id, version)
 	case catalog.StepApprove:

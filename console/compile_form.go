@@ -33,6 +33,7 @@ type draftForm struct {
 	Provider   string
 	CanDiscard bool
 	CanSubmit  bool
+	Beside     *besidePart           // nil where the draft takes nothing away.
 	Returned   *catalog.HistoryEntry // Why the reviewers sent it back.
 	Conflict   *draftConflict
 
@@ -120,6 +121,9 @@ func (v *visit) drawDraft(e entry, typed *draftOf, problem error) error {
 		if fault.Is(problem, fault.Precondition) {
 			page.Conflict = v.conflict(r, typed.m)
 		}
+	}
+	if page.Beside, err = v.beside(r, page.M); err != nil {
+		return err
 	}
 	found, err := v.Catalog.CheckDraft(v.r.Context(), v.principal, r.ID, page.M)
 	if err != nil {
@@ -373,7 +377,7 @@ func (c *console) saveDraft(v *visit) error {
 			if v.field("then") != "submit" {
 				return v.to(compilePath+"/"+id.String(), "compile_saved")
 			}
-			if _, problem = v.Catalog.Submit(ctx, v.principal, id, saved.RowVersion); problem == nil {
+			if _, problem = v.Catalog.SubmitWith(ctx, v.principal, id, saved.RowVersion, v.submission()); problem == nil {
 				return v.to(compilePath+"/"+id.String(), "compile_submit")
 			}
 			typed.rowVersion, typed.tried = saved.RowVersion, true

@@ -16,6 +16,8 @@ import (
 // grantPage is one grant with what the reader may do about it.
 type grantPage struct {
 	Grant   sharing.Grant
+	Served  sharing.Served
+	LastDay *time.Time // On which the grant is served an old version; nil where it is served the published one.
 	Row     grantRow
 	Terms   terms
 	Moves   []grantMove
@@ -81,17 +83,18 @@ func (c *console) showGrant(v *visit) error {
 
 func (v *visit) drawGrant(id uuid.UUID, failed string, problem error) error {
 	ctx := v.r.Context()
-	g, err := v.Sharing.GetGrant(ctx, v.principal, id)
+	served, err := v.Sharing.GetServed(ctx, v.principal, id)
 	if err != nil {
 		return err
 	}
+	g := served.Grant
 	history, err := v.Sharing.GrantHistory(ctx, v.principal, id)
 	if err != nil {
 		return err
 	}
 	names := v.names()
 	page := grantPage{
-		Grant: g, Row: names.grant(g), Terms: v.termsOfGrant(g, v.version(sharingResource{g.ResourceID, g.ResourceVersion})),
+		Grant: g, Served: served.Served, LastDay: lastDay(served.ServedUntil), Row: names.grant(g), Terms: v.termsOfGrant(g, v.version(sharingResource{g.ResourceID, g.ResourceVersion})),
 	}
 	page.Access = v.clientAccessLink(g.ClientID, g.ConsumerDeptID)
 	if err := v.fillChanges(&page); err != nil {
@@ -252,15 +255,7 @@ func (v *visit) fillChanges(page *grantPage) error {
 	}
 	page.CanAcknowledge = v.may(authz.GrantAcknowledge, authz.Target{Kind: "grant", ID: page.Grant.ID.String(), Department: page.Grant.ConsumerDeptID})
 	for _, c := range changes {
-		row := grantChange{GrantChange: c}
-		for _, b := range c.Breaks {
-			name := b.Name
-			if b.No == 0 {
-				name = v.say("comments.whole")
-			}
-			row.Lines = append(row.Lines, name+v.say("list.colon")+v.word("break", b.Kind))
-		}
-		page.Changes = append(page.Changes, row)
+		page.Changes = append(page.Changes, grantChange{GrantChange: c, Lines: v.breakLines(c.Breaks)})
 	}
 	return nil
 }

@@ -2,17 +2,24 @@ package console
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/shuqiao/shuqiao/catalog"
 )
 
 // versionsTab is the versions of a resource and what changed between two of them.
 type versionsTab struct {
-	Versions []catalog.Version
+	Versions []versionLine
 	From, To int
 	Compared bool
 	Fields   []shownDifference
 	Items    []shownItem
+}
+
+// versionLine is a version in the list.
+type versionLine struct {
+	catalog.Version
+	LastDay *time.Time // On which it is served beside the one that replaced it; nil where it is not.
 }
 
 // fillVersions compares the two versions that the address names, else the newest with the one before it.
@@ -22,7 +29,10 @@ func (v *visit) fillVersions(page *resourcePage) error {
 	if err != nil {
 		return err
 	}
-	t := &versionsTab{Versions: all}
+	t := &versionsTab{}
+	for _, version := range all {
+		t.Versions = append(t.Versions, versionLine{version, lastDay(version.ServedUntil)})
+	}
 	page.Versions = t
 	if len(all) < 2 {
 		return nil

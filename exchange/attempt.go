@@ -164,6 +164,9 @@ func (a *attempt) prepare(ctx context.Context) (*engine.Collect, *connectors.Con
 	if err != nil {
 		return nil, nil, engine.NewFailure(engine.StageRead, engine.SideHub, mount.Object, err)
 	}
+	if err := a.opt.Catalog.Feedable(ctx, a.opt.DB.Pool, mount, version); err != nil {
+		return nil, nil, engine.NewFailure(engine.StageRead, engine.SideHub, mount.Object, err)
+	}
 	items, err := mapped(version.Items, mount.Columns)
 	if err != nil {
 		return nil, nil, engine.NewFailure(engine.StageRead, engine.SideHub, mount.Object, err)

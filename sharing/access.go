@@ -95,7 +95,7 @@ func AccessReasons() []string {
 // by which rules, and which people of the provider open its refused rows. Every line is judged by the functions that decide
 // calls. What a call also needs, a valid key from an allowed network, its purpose and quota left, is no part of it. It needs
 // access.read in the provider's department. A moment before the history began is the Gone fault "before_history", an item
-// that the published version of the moment does not have an Invalid fault. Each answer is evidence.
+// that the versions served at the moment do not have an Invalid fault. Each answer is evidence.
 func (s *Service) ResourceAccess(ctx context.Context, p authz.Principal, id uuid.UUID, q AccessQuery) (AccessReport, error) {
 	var provider *uuid.UUID
 	var name string
@@ -114,21 +114,21 @@ func (s *Service) ResourceAccess(ctx context.Context, p authz.Principal, id uuid
 	if err != nil {
 		return AccessReport{}, err
 	}
-	resource, err := m.resource(ctx, id)
+	found, err := m.resource(ctx, id)
 	if err != nil {
 		return AccessReport{}, err
 	}
 	report := m.report(name)
-	if resource != nil {
-		item, err := itemOf(resource, q.Item)
+	if found != nil {
+		items, err := found.numbers(q.Item)
 		if err != nil {
 			return AccessReport{}, err
 		}
-		if report.Data, report.NextCursor, err = m.list(ctx, ofResource, id, item, q); err != nil {
+		if report.Data, report.NextCursor, err = m.list(ctx, ofResource, id, items, q); err != nil {
 			return AccessReport{}, err
 		}
 		if q.Page.Cursor == "" {
-			if report.People, err = m.readers(ctx, resource, q.Refused); err != nil {
+			if report.People, err = m.readers(ctx, found.resource, q.Refused); err != nil {
 				return AccessReport{}, err
 			}
 		}
@@ -177,15 +177,23 @@ func (s *Service) noteAccess(ctx context.Context, p authz.Principal, t authz.Tar
 	})
 }
 
-// itemOf finds an item of the published version; nil stands for any.
-func itemOf(r *catalog.Resource, identifier string) (*catalog.Item, error) {
+// numbers finds an item of the published version or of the one beside it: two numbers where it has another type in each. nil stands for any.
+func (p *published) numbers(identifier string) ([]int, error) {
 	if identifier == "" {
 		return nil, nil
 	}
-	for i := range r.Version.Items {
-		if r.Version.Items[i].Identifier == identifier {
-			return &r.Version.Items[i], nil
+	versions := []*catalog.Resource{p.resource}
+	if p.old != nil {
+		versions = append(versions, p.old.resource)
+	}
+	var out []int
+	for _, r := range versions {
+		if item, ok := r.Version.Item(identifier); ok && !contains(out, item.No) {
+			out = append(out, item.No)
 		}
+	}
+	if out != nil {
+		return out, nil
 	}
 	return nil, fault.InvalidFields([]fault.Field{{
 		Name: "item", Code: "unknown_item", Message: "the version that was published at this moment has no such item; give its identifier",
@@ -201,8 +209,13 @@ type candidate struct {
 }
 
 // explain judges one candidate as Decide judges a call under its grant, without what only a call has.
-func (m *moment) explain(c candidate, r *catalog.Resource, item *catalog.Item) Access {
+func (m *moment) explain(c candidate, found *published, items []int) Access {
 	g := c.grant
+	h := held{grant: &g, filtered: filteredBy(g.RowFilter)}
+	if m.noted[g.ID] {
+		h.noted = []int{found.resource.Published}
+	}
+	r, _ := found.serves(h, m.at)
 	a := Access{
 		ClientID: g.ClientID, Client: c.name, DepartmentID: c.client.department, Department: c.department,
 		ResourceID: g.ResourceID, Resource: r.Name, GrantID: g.ID, RequestID: g.RequestID, State: g.State, Standing: g.Standing,
@@ -210,7 +223,7 @@ func (m *moment) explain(c candidate, r *catalog.Resource, item *catalog.Item) A
 		AllRows: len(g.RowFilter) == 0, Items: []AccessItem{},
 	}
 	for _, i := range (Permit{Grant: g, Resource: r}).Items() {
-		if item == nil || item.No == i.No {
+		if items == nil || contains(items, i.No) {
 			a.Items = append(a.Items, AccessItem{
 				Identifier: i.Identifier, Name: i.Name, Grade: i.Grade, Mask: g.Masks[i.No], Lookup: contains(g.Lookup, i.No),
 			})
@@ -250,7 +263,7 @@ func (m *moment) shut(c candidate, client authz.Principal, items int) string {
 }
 
 // resource returns a resource as the moment had it; nil where it did not exist yet.
-func (m *moment) resource(ctx context.Context, id uuid.UUID) (*catalog.Resource, error) {
+func (m *moment) resource(ctx context.Context, id uuid.UUID) (*published, error) {
 	if r, ok := m.resources[id]; ok {
 		return r, nil
 	}
@@ -262,16 +275,32 @@ func (m *moment) resource(ctx context.Context, id uuid.UUID) (*catalog.Resource,
 	return r, nil
 }
 
-func (m *moment) readResource(ctx context.Context, id uuid.UUID) (*catalog.Resource, error) {
-	var r *catalog.Resource
+func (m *moment) readResource(ctx context.Context, id uuid.UUID) (*published, error) {
+	var r *published
 	var err error
 	if m.past {
 		r, err = resourceAt(ctx, m.service.db.Pool, id, m.at)
 	} else {
-		r, err = m.service.facts.resource(ctx, id)
+		r, err = m.service.facts.published(ctx, id)
 	}
-	if errors.Is(err, pgx.ErrNoRows) {
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
 		return nil, nil
+	case err != nil || r.old == nil:
+		return r, err
 	}
-	return r, err
+	return r, m.readNoted(ctx, r.resource)
+}
+
+// readNoted reads which grants' consumers had taken note of what the published version changes.
+func (m *moment) readNoted(ctx context.Context, r *catalog.Resource) error {
+	rows, err := m.service.db.Pool.Query(ctx, "SELECT grant_id FROM change_acknowledgement WHERE resource_id = $1 AND version = $2 AND at <= $3", r.ID, r.Published, m.at)
+	if err != nil {
+		return fmt.Errorf("reading who has taken note: %w", err)
+	}
+	var id uuid.UUID
+	if _, err := pgx.ForEachRow(rows, []any{&id}, func() error { m.noted[id] = true; return nil }); err != nil {
+		return fmt.Errorf("reading who has taken note: %w", err)
+	}
+	return nil
 }

@@ -21,14 +21,15 @@ type moment struct {
 	at        time.Time
 	past      bool
 	policy    authz.Policy
-	resources map[uuid.UUID]*catalog.Resource
+	resources map[uuid.UUID]*published
+	noted     map[uuid.UUID]bool // The grants whose consumers had taken note of what their resource's published version changes.
 }
 
 // momentOf reads the moment of a query. Further pages stay at the moment of the first: an answer whose pages speak of
 // different times would be true at none. Now is the database's time and no estimate of it: changes of a few milliseconds
 // later must not belong to the same moment when it is asked for again.
 func (s *Service) momentOf(ctx context.Context, q AccessQuery) (*moment, error) {
-	m := &moment{service: s, at: q.At, resources: map[uuid.UUID]*catalog.Resource{}}
+	m := &moment{service: s, at: q.At, resources: map[uuid.UUID]*published{}, noted: map[uuid.UUID]bool{}}
 	if err := s.enforcer.Follower().Wait(ctx); err != nil {
 		return nil, err
 	}
@@ -76,7 +77,7 @@ const (
 )
 
 // list returns the lines of one page and the cursor of the next.
-func (m *moment) list(ctx context.Context, side accessSide, id uuid.UUID, item *catalog.Item, q AccessQuery) ([]Access, string, error) {
+func (m *moment) list(ctx context.Context, side accessSide, id uuid.UUID, items []int, q AccessQuery) ([]Access, string, error) {
 	var at time.Time
 	var after uuid.UUID
 	if _, err := q.Page.After(&at, &after); err != nil {
@@ -86,7 +87,7 @@ func (m *moment) list(ctx context.Context, side accessSide, id uuid.UUID, item *
 	size := q.Page.Size()
 	batch := min(accessBatch, size+1)
 	for range accessRounds {
-		found, err := m.candidates(ctx, side, id, after, item, q.Refused, batch)
+		found, err := m.candidates(ctx, side, id, after, items, q.Refused, batch)
 		if err != nil {
 			return nil, "", err
 		}
@@ -99,7 +100,7 @@ func (m *moment) list(ctx context.Context, side accessSide, id uuid.UUID, item *
 			if resource == nil {
 				continue
 			}
-			if a := m.explain(c, resource, item); a.Sees || q.Refused {
+			if a := m.explain(c, resource, items); a.Sees || q.Refused {
 				out = append(out, a)
 			}
 			if len(out) == size && (i < len(found)-1 || len(found) == batch) {
@@ -115,11 +116,8 @@ func (m *moment) list(ctx context.Context, side accessSide, id uuid.UUID, item *
 }
 
 // candidates reads grants after one, in the order of their ids.
-func (m *moment) candidates(ctx context.Context, side accessSide, id, after uuid.UUID, item *catalog.Item, refused bool, limit int) ([]candidate, error) {
-	args := []any{id, after, limit, (*int)(nil)}
-	if item != nil {
-		args[3] = &item.No
-	}
+func (m *moment) candidates(ctx context.Context, side accessSide, id, after uuid.UUID, items []int, refused bool, limit int) ([]candidate, error) {
+	args := []any{id, after, limit, items}
 	if m.past {
 		args = append(args, m.at)
 	}
@@ -146,7 +144,7 @@ func (m *moment) candidates(ctx context.Context, side accessSide, id, after uuid
 	return found, nil
 }
 
-// candidatesSQL reads a page of grants, with $1 the resource or client, $2 the grant before, $3 the limit, $4 an item or
+// candidatesSQL reads a page of grants, with $1 the resource or client, $2 the grant before, $3 the limit, $4 the numbers of an item or
 // NULL, and $5 the moment if it is past. inForce lets nothing be seen under a grant that is not active, and nothing of an
 // item that is not granted can be; the database leaves those out because a resource may have many of them. Everything else
 // is for explain to judge.
@@ -159,7 +157,7 @@ func candidatesSQL(side accessSide, past, refused bool) string {
 		return `
 			SELECT to_jsonb(g) - 'rid_key', c.name, c.state = 'active', c.department_id, d.name
 			FROM (SELECT * FROM sharing_grant
-				WHERE ` + string(side) + ` = $1 AND id > $2 AND ($4::int IS NULL OR $4 = ANY(items))` + state + `
+				WHERE ` + string(side) + ` = $1 AND id > $2 AND ($4::int[] IS NULL OR items && $4)` + state + `
 				ORDER BY id LIMIT $3) g
 			JOIN client c ON c.id = g.client_id JOIN department d ON d.id = c.department_id
 			ORDER BY g.id`
@@ -172,7 +170,7 @@ func candidatesSQL(side accessSide, past, refused bool) string {
 		SELECT g.body, c.name, c.state = 'active', c.department_id, d.name
 		FROM (SELECT * FROM (SELECT DISTINCT ON (grant_id) grant_id, client_id, body FROM grant_history
 				WHERE ` + string(side) + ` = $1 AND grant_id > $2 AND at <= $5 ORDER BY grant_id, at DESC, seq DESC) latest
-			WHERE ($4::int IS NULL OR body->'items' @> to_jsonb($4::int))` + state + `
+			WHERE ($4::int[] IS NULL OR EXISTS (SELECT FROM unnest($4::int[]) AS no WHERE body->'items' @> to_jsonb(no)))` + state + `
 			ORDER BY grant_id LIMIT $3) g
 		JOIN LATERAL (SELECT name, state, department_id FROM client_history h
 			WHERE h.client_id = g.client_id AND h.at <= $5 ORDER BY h.at DESC, h.seq DESC LIMIT 1) c ON true
@@ -180,22 +178,23 @@ func candidatesSQL(side accessSide, past, refused bool) string {
 		ORDER BY g.grant_id`
 }
 
-// resourceAt returns a resource with the version that was visible at a past moment and its items, as facts.resource does for
-// now; pgx.ErrNoRows where it did not exist. Its name is that of now.
-func resourceAt(ctx context.Context, q rowQuerier, id uuid.UUID, at time.Time) (*catalog.Resource, error) {
+// resourceAt returns a resource with the version that was visible at a past moment and its items, and the version beside it, as
+// facts.published does for now; pgx.ErrNoRows where it did not exist. Its name is that of now.
+func resourceAt(ctx context.Context, q rowQuerier, id uuid.UUID, at time.Time) (*published, error) {
 	var r catalog.Resource
-	var items []byte
+	var items, old []byte
 	err := q.QueryRow(ctx, `
 		SELECT r.id, coalesce(r.code, ''), r.provider_dept_id, r.name, h.state, coalesce(h.published, 0), coalesce(v.version, 0),
 			coalesce(v.share_type, ''), coalesce(v.grade, ''),
-			(SELECT json_agg(i ORDER BY i.ordinal) FROM item i WHERE i.resource_id = r.id AND i.version = h.published)
+			(SELECT json_agg(i ORDER BY i.ordinal) FROM item i WHERE i.resource_id = r.id AND i.version = h.published),
+			`+besideSQL("r.id", "h.published", "$2")+`
 		FROM resource r
 		JOIN LATERAL (SELECT state, published FROM resource_history WHERE resource_id = r.id AND at <= $2
 			ORDER BY at DESC, seq DESC LIMIT 1) h ON true
 		LEFT JOIN resource_version v ON v.resource_id = r.id AND v.version = h.published
 		WHERE r.id = $1`, id, at).
 		Scan(&r.ID, &r.Code, &r.ProviderDeptID, &r.Name, &r.State, &r.Published, &r.Version.Number, &r.Version.ShareType,
-			&r.Version.Grade, &items)
+			&r.Version.Grade, &items, &old)
 	if err != nil {
 		return nil, fmt.Errorf("reading a resource of a moment: %w", err)
 	}
@@ -204,7 +203,7 @@ func resourceAt(ctx context.Context, q rowQuerier, id uuid.UUID, at time.Time) (
 			return nil, fmt.Errorf("decoding items: %w", err)
 		}
 	}
-	return &r, nil
+	return newPublished(&r, old)
 }
 
 // rowQuerier is what reading one row needs.

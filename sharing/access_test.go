@@ -302,7 +302,7 @@ func TestAccessPagesAmongManyGrants(t *testing.T) {
 		}
 		for _, past := range []bool{false, true} {
 			for _, refused := range []bool{false, true} {
-				args := []any{id, uuid.Nil, 51, g.Items[0]}
+				args := []any{id, uuid.Nil, 51, g.Items[:1]}
 				if past {
 					args = append(args, time.Now())
 				}

@@ -72,7 +72,7 @@ func (s *Service) grantChanges(ctx context.Context, q db.Querier, g Grant, versi
 }
 
 // AcknowledgeChange records that the consumer of a grant has taken note of a publication that touches it. A note may say what
-// the consumer does about it.
+// the consumer does about it. A grant that is served the old version beside the published one is served that from then on.
 func (s *Service) AcknowledgeChange(ctx context.Context, p authz.Principal, id uuid.UUID, version int, note string) (GrantChange, error) {
 	g, err := s.GetGrant(ctx, p, id)
 	if err != nil {
@@ -109,6 +109,10 @@ func (s *Service) AcknowledgeChange(ctx context.Context, p authz.Principal, id u
 			return err
 		}
 		out = changes[0]
+		// An old version that the grant was served until now is served it no longer.
+		if err := logGrant(tx, g); err != nil {
+			return err
+		}
 		return record(ctx, tx, decision.Principal(), "grant.acknowledge", "grant", id, map[string]any{"resource": g.ResourceID, "version": version})
 	})
 	return out, err

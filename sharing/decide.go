@@ -28,12 +28,21 @@ type Ask struct {
 type Permit struct {
 	Decision authz.Decision
 	Grant    Grant
-	Resource *catalog.Resource // With the published version and its items; texts of the metadata are not filled.
+	Resource *catalog.Resource // With the version that the grant is served and its items; texts of the metadata are not filled.
 	RidKey   []byte            // 32 bytes: the HMAC key of _rid under this grant.
+	Beside   *Beside           // Of a version that is served beside the published one; nil where the grant is served that.
 }
 
-// Items returns the granted items in the order of the resource, as the published version has them. An item that the
-// published version withholds or no longer has is not among them, whatever was granted.
+// Demands returns the version whose sharing attributes, grades and masks hold: the published one.
+func (p Permit) Demands() int {
+	if p.Beside != nil {
+		return p.Beside.Successor
+	}
+	return p.Resource.Published
+}
+
+// Items returns the granted items in the order of the resource, as the version that is served has them. An item that the
+// published version withholds, or that the one served no longer has, is not among them, whatever was granted.
 func (p Permit) Items() []catalog.Item {
 	out := make([]catalog.Item, 0, len(p.Grant.Items))
 	for _, i := range chosen(p.Resource.Version.Items, p.Grant.Items) {
@@ -55,7 +64,7 @@ func (s *Service) Decide(ctx context.Context, client authz.Principal, ask Ask) (
 	if err := follower.Wait(ctx); err != nil {
 		return Permit{}, err
 	}
-	resource, grants, err := s.look(ctx, client, ask.Resource)
+	found, grants, err := s.look(ctx, client, ask.Resource)
 	if err != nil {
 		return Permit{}, unconfirmed(err)
 	}
@@ -64,17 +73,18 @@ func (s *Service) Decide(ctx context.Context, client authz.Principal, ask Ask) (
 		err = usable(h.grant, ask, follower.Now())
 	}
 	if err != nil {
-		return Permit{}, s.refuse(ctx, client, ask, resource, err)
+		return Permit{}, s.refuse(ctx, client, ask, found, err)
 	}
+	resource, beside := found.serves(h, follower.Now())
 	decision, err := s.enforcer.Check(ctx, client, ask.Action, grantTarget(h.grant, resource))
 	if err != nil {
 		return Permit{}, err
 	}
-	return Permit{Decision: decision, Grant: *h.grant, Resource: resource, RidKey: h.ridKey}, nil
+	return Permit{Decision: decision, Grant: *h.grant, Resource: resource, RidKey: h.ridKey, Beside: beside}, nil
 }
 
 // look returns the resource and the client's grants on it: no resource and no grants where one of them does not exist.
-func (s *Service) look(ctx context.Context, client authz.Principal, name string) (*catalog.Resource, []held, error) {
+func (s *Service) look(ctx context.Context, client authz.Principal, name string) (*published, []held, error) {
 	id, err := s.facts.resourceID(ctx, name)
 	if err != nil || id == uuid.Nil {
 		return nil, nil, err
@@ -92,15 +102,16 @@ func (s *Service) look(ctx context.Context, client authz.Principal, name string)
 	if err != nil || len(grants) == 0 {
 		return nil, nil, err
 	}
-	resource, err := s.facts.resource(ctx, id)
-	return resource, grants, err
+	found, err := s.facts.published(ctx, id)
+	return found, grants, err
 }
 
 // refuse notes a refusal in the log, as often as the enforcer notes refusals, and returns it. Asked without a grant, no
 // rule set allows to move rows.
-func (s *Service) refuse(ctx context.Context, client authz.Principal, ask Ask, resource *catalog.Resource, reason error) error {
+func (s *Service) refuse(ctx context.Context, client authz.Principal, ask Ask, found *published, reason error) error {
 	target := authz.Target{Kind: "resource", Department: client.Department}
-	if resource != nil {
+	if found != nil {
+		resource := found.resource
 		target.ID, target.State = resource.ID.String(), string(resource.State)
 		target.ShareType, target.Grade = string(resource.Version.ShareType), string(resource.Version.Grade)
 	}
@@ -111,7 +122,7 @@ func (s *Service) refuse(ctx context.Context, client authz.Principal, ask Ask, r
 }
 
 // grantTarget states the facts of a call under a grant. Sharing type and grade are those of the granted items as they are
-// published now, so that an entry that became stricter is decided as such.
+// served and the published version demands, so that an entry that became stricter is decided as such.
 func grantTarget(g *Grant, r *catalog.Resource) authz.Target {
 	share, grade := catalog.Withheld, catalog.L1
 	for i := range r.Version.Items {
@@ -234,8 +245,8 @@ func refusal(code, message string) *fault.Fault {
 
 // Recheck asks whether a permit still holds: for every chunk of a stream and every batch of a delivery. It costs about as
 // much as Decide and reads the database only after a change. The faults are grant_suspended, grant_expired, no_grant and
-// forbidden as in Decide; the Conflict terms_changed when the terms of the grant or the published version of the resource
-// are others than the permit's; and policy_stale, at once and without waiting, when the node's lease has lapsed.
+// forbidden as in Decide; the Conflict terms_changed when the terms of the grant, the version that it is served or the published
+// one are others than the permit's; and policy_stale, at once and without waiting, when the node's lease has lapsed.
 func (s *Service) Recheck(ctx context.Context, p Permit) error {
 	if err := s.enforcer.Recheck(p.Decision); err != nil {
 		return err
@@ -252,29 +263,27 @@ func (s *Service) Recheck(ctx context.Context, p Permit) error {
 	if err != nil {
 		return unconfirmed(err)
 	}
-	var g *Grant
-	for _, h := range grants {
-		if h.grant.ID == p.Grant.ID {
-			g = h.grant
-		}
-	}
-	if g == nil {
+	h, ok := heldAs(grants, p.Grant.ID)
+	if !ok {
 		return refusal("no_grant", "the grant is not in force any more")
 	}
-	if err := inForce(g, s.enforcer.Follower().Now()); err != nil {
+	g, now := h.grant, s.enforcer.Follower().Now()
+	if err := inForce(g, now); err != nil {
 		return err
 	}
-	resource, err := s.facts.resource(ctx, p.Grant.ResourceID)
+	found, err := s.facts.published(ctx, p.Grant.ResourceID)
 	if err != nil {
 		return unconfirmed(err)
 	}
+	resource, beside := found.serves(h, now)
 	if resource.State != p.Resource.State {
 		// Other facts than those decided on: the enforcer answers for them.
 		if _, err := s.enforcer.Check(ctx, client, p.Decision.Action(), grantTarget(g, resource)); err != nil {
 			return err
 		}
 	}
-	if g.TermsVersion != p.Grant.TermsVersion || resource.Published != p.Resource.Published {
+	served := Permit{Resource: resource, Beside: beside}
+	if g.TermsVersion != p.Grant.TermsVersion || resource.Published != p.Resource.Published || served.Demands() != p.Demands() {
 		return fault.New(fault.Conflict, "terms_changed", "the terms of the grant changed meanwhile; start again").At("policy")
 	}
 	// The answer stands only if the lease did not lapse while it was found.

@@ -14,15 +14,26 @@ import (
 const describedCase = "description"
 
 // Describe returns a grant and the resource it is on, for its client while it may be used, and for people who may see it.
-// Others, clients above all, are told NotFound. The resource has the published version with its items.
+// Others, clients above all, are told NotFound. The resource has the version that the grant is served, with its items.
 func (s *Service) Describe(ctx context.Context, p authz.Principal, id uuid.UUID) (Grant, *catalog.Resource, error) {
 	if p.Kind != audit.ActorClient {
 		g, err := s.GetGrant(ctx, p, id)
 		if err != nil {
 			return Grant{}, nil, err
 		}
-		resource, err := s.facts.resource(ctx, g.ResourceID)
-		return g, resource, err
+		found, err := s.facts.published(ctx, g.ResourceID)
+		if err != nil {
+			return Grant{}, nil, err
+		}
+		grants, err := s.facts.held(ctx, pair{g.ClientID, g.ResourceID})
+		if err != nil {
+			return Grant{}, nil, err
+		}
+		resource := found.resource
+		if h, ok := heldAs(grants, g.ID); ok {
+			resource, _ = found.serves(h, s.enforcer.Follower().Now())
+		}
+		return g, resource, nil
 	}
 	if err := s.enforcer.Follower().Wait(ctx); err != nil {
 		return Grant{}, nil, err

@@ -26,7 +26,7 @@ type facts struct {
 	keyring *secret.Keyring
 
 	grants    *authz.Cache[pair, []held]
-	resources *authz.Cache[uuid.UUID, *catalog.Resource]
+	resources *authz.Cache[uuid.UUID, *published]
 	clients   *authz.Cache[uuid.UUID, clientFact]
 	codes     *authz.Cache[string, uuid.UUID]
 }
@@ -34,10 +34,12 @@ type facts struct {
 // pair is a client and a resource.
 type pair struct{ client, resource uuid.UUID }
 
-// held is a grant with its opened key, nil where that was erased.
+// held is a grant with its opened key, nil where that was erased, and what says which version it is served.
 type held struct {
-	grant  *Grant
-	ridKey []byte
+	grant    *Grant
+	ridKey   []byte
+	noted    []int    // The versions whose changes the consumer has taken note of.
+	filtered []string // The items that its row filter asks for.
 }
 
 type clientFact struct {
@@ -54,7 +56,7 @@ func newFacts(d *db.DB, follower *authz.Follower, keyring *secret.Keyring, size 
 	f := &facts{
 		db: d, keyring: keyring,
 		grants:    authz.NewCache[pair, []held](follower, size),
-		resources: authz.NewCache[uuid.UUID, *catalog.Resource](follower, size),
+		resources: authz.NewCache[uuid.UUID, *published](follower, size),
 		clients:   authz.NewCache[uuid.UUID, clientFact](follower, size),
 		codes:     authz.NewCache[string, uuid.UUID](follower, size),
 	}
@@ -125,7 +127,9 @@ func (f *facts) held(ctx context.Context, p pair) ([]held, error) {
 	return f.grants.Get(ctx, p, func(ctx context.Context) ([]held, int64, error) {
 		// The head is joined from the left, so that it comes even where there is no grant.
 		rows, err := f.db.Pool.Query(ctx, `
-			SELECT h.n, to_jsonb(g), g.rid_key FROM policy_head h
+			SELECT h.n, to_jsonb(g), g.rid_key,
+				(SELECT array_agg(a.version) FROM change_acknowledgement a WHERE a.grant_id = g.id)
+			FROM policy_head h
 			LEFT JOIN sharing_grant g ON g.client_id = $1 AND g.resource_id = $2 AND g.state IN ('active', 'suspended', 'expired')
 			ORDER BY g.created_at DESC`, p.client, p.resource)
 		if err != nil {
@@ -133,8 +137,9 @@ func (f *facts) held(ctx context.Context, p pair) ([]held, error) {
 		}
 		var n int64
 		var raw, sealed []byte
+		var noted []int
 		out := []held{}
-		_, err = pgx.ForEachRow(rows, []any{&n, &raw, &sealed}, func() error {
+		_, err = pgx.ForEachRow(rows, []any{&n, &raw, &sealed, &noted}, func() error {
 			if raw == nil {
 				return nil
 			}
@@ -149,7 +154,7 @@ func (f *facts) held(ctx context.Context, p pair) ([]held, error) {
 					return fmt.Errorf("opening the key of grant %s: %w", g.ID, err)
 				}
 			}
-			out = append(out, held{&g, key})
+			out = append(out, held{&g, key, noted, filteredBy(g.RowFilter)})
 			return nil
 		})
 		if err != nil {
@@ -177,22 +182,24 @@ func (j grantJSON) grant() Grant {
 	return g
 }
 
-// resource returns an entry with its visible version and items; Number is 0 where nothing was ever published.
-func (f *facts) resource(ctx context.Context, id uuid.UUID) (*catalog.Resource, error) {
-	return f.resources.Get(ctx, id, func(ctx context.Context) (*catalog.Resource, int64, error) {
+// published returns an entry with its visible version and items, and the version beside it; Number is 0 where nothing was ever
+// published.
+func (f *facts) published(ctx context.Context, id uuid.UUID) (*published, error) {
+	return f.resources.Get(ctx, id, func(ctx context.Context) (*published, int64, error) {
 		var r catalog.Resource
-		var items []byte
+		var items, old []byte
 		var n int64
 		err := f.db.Pool.QueryRow(ctx, `
 			SELECT h.n, r.id, coalesce(r.code, ''), r.provider_dept_id, r.name, r.state, r.newest, coalesce(r.published, 0), r.live,
 				r.row_version, r.created_by, r.created_at, r.updated_at, coalesce(v.version, 0), coalesce(v.state, ''),
 				coalesce(v.share_type, ''), coalesce(v.grade, ''), coalesce(v.update_cycle, ''), v.published_at,
-				(SELECT json_agg(i ORDER BY i.ordinal) FROM item i WHERE i.resource_id = r.id AND i.version = r.published)
+				(SELECT json_agg(i ORDER BY i.ordinal) FROM item i WHERE i.resource_id = r.id AND i.version = r.published),
+				`+besideSQL("r.id", "r.published", "clock_timestamp()")+`
 			FROM policy_head h JOIN resource r ON r.id = $1
 			LEFT JOIN resource_version v ON v.resource_id = r.id AND v.version = r.published`, id).
 			Scan(&n, &r.ID, &r.Code, &r.ProviderDeptID, &r.Name, &r.State, &r.Newest, &r.Published, &r.Live, &r.RowVersion,
 				&r.CreatedBy, &r.CreatedAt, &r.UpdatedAt, &r.Version.Number, &r.Version.State, &r.Version.ShareType,
-				&r.Version.Grade, &r.Version.UpdateCycle, &r.Version.PublishedAt, &items)
+				&r.Version.Grade, &r.Version.UpdateCycle, &r.Version.PublishedAt, &items, &old)
 		if err != nil {
 			return nil, 0, fmt.Errorf("reading a resource: %w", err)
 		}
@@ -202,7 +209,8 @@ func (f *facts) resource(ctx context.Context, id uuid.UUID) (*catalog.Resource, 
 			}
 		}
 		r.Version.Name = r.Name
-		return &r, n, nil
+		p, err := newPublished(&r, old)
+		return p, n, err
 	})
 }
 

@@ -65,6 +65,11 @@ func (c *Client) EditDraft(ctx context.Context, id string, m Metadata, changes .
 	return fetch[Resource](ctx, c, http.MethodPut, "/resources/"+id+"/draft", m, changes...)
 }
 
+// SubmitResource submits an entry and says until which day (YYYY-MM-DD) the published version is served beside the new one.
+func (c *Client) SubmitResource(ctx context.Context, id, oldUntil string, changes ...Change) (Resource, error) {
+	return fetch[Resource](ctx, c, http.MethodPost, "/resources/"+id+"/submit", map[string]string{"old_until": oldUntil}, changes...)
+}
+
 // MoveResource takes one step that needs no reason: submit, recall, approve, publish, republish or versions.
 func (c *Client) MoveResource(ctx context.Context, id, step string, changes ...Change) (Resource, error) {
 	return fetch[Resource](ctx, c, http.MethodPost, "/resources/"+id+"/"+step, nil, changes...)

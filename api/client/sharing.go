@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strconv"
 )
 
 // CreateRequest drafts a sharing request.
@@ -44,6 +45,16 @@ func (c *Client) Refuse(ctx context.Context, id, code, why string, changes ...Ch
 // Grant returns one grant.
 func (c *Client) Grant(ctx context.Context, id string) (Grant, error) {
 	return fetch[Grant](ctx, c, http.MethodGet, "/grants/"+id, nil)
+}
+
+// GrantChanges lists the publications that touch a grant, the newest first.
+func (c *Client) GrantChanges(ctx context.Context, id string) ([]GrantChange, error) {
+	return All[GrantChange](ctx, c, "/grants/"+id+"/changes")
+}
+
+// AcknowledgeChange takes note of a publication that touches a grant, which ends the time of the old version for it.
+func (c *Client) AcknowledgeChange(ctx context.Context, id string, version int, note string) (GrantChange, error) {
+	return fetch[GrantChange](ctx, c, http.MethodPost, "/grants/"+id+"/changes/"+strconv.Itoa(version)+"/acknowledge", map[string]string{"note": note})
 }
 
 // Grants lists the grants the caller may see.

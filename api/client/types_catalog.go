@@ -92,6 +92,8 @@ type Version struct {
 	MadeBy      string     `json:"made_by,omitempty"`
 	SubmittedBy string     `json:"submitted_by,omitempty"`
 	PublishedAt *time.Time `json:"published_at,omitempty"`
+	OldUntil    string     `json:"old_until,omitempty"`    // YYYY-MM-DD: the last day on which the version before is to be served beside this one.
+	ServedUntil *time.Time `json:"served_until,omitempty"` // Until when this version is served beside the one that replaced it.
 	CreatedAt   time.Time  `json:"created_at"`
 	UpdatedAt   time.Time  `json:"updated_at"`
 	Metadata

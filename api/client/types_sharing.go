@@ -132,6 +132,8 @@ type Grant struct {
 	ConsumerName    string          `json:"consumer_name"`
 	ProviderName    string          `json:"provider_name"`
 	ResourceName    string          `json:"resource_name"`
+	Version         int             `json:"version,omitempty"`      // The version of the resource that the grant is served now; of one grant, not in lists.
+	ServedUntil     *time.Time      `json:"served_until,omitempty"` // Of an old version: until when, at the latest.
 }
 
 // Filing is the record that a provider needs to end a running service (Order 809, Art 27): the negotiation with the

@@ -70,6 +70,7 @@ type Export struct {
 
 	terms      int64
 	version    int
+	demands    int // The version whose sharing attributes, grades and masks held.
 	client     uuid.UUID
 	department uuid.UUID
 	purpose    string
@@ -157,7 +158,7 @@ func (x *Exports) Create(ctx context.Context, client authz.Principal, r ExportRe
 	g := &c.terms.grant
 	e := Export{
 		ID: db.NewID(), ResourceID: g.ResourceID, GrantID: g.ID, Format: r.Format, Compression: r.Compression, Items: slices.Clone(r.Items),
-		State: ExportQueued, Filter: r.Filter, terms: g.TermsVersion, version: c.terms.version, client: client.ID, department: client.Department,
+		State: ExportQueued, Filter: r.Filter, terms: g.TermsVersion, version: c.terms.version, demands: c.permit.Demands(), client: client.ID, department: client.Department,
 		purpose: r.Purpose, caseNumber: r.CaseNumber, requestID: r.RequestID,
 	}
 	if e.Items == nil {
@@ -289,13 +290,18 @@ func (c *session) usable(e *Export) error {
 	default:
 		return fault.New(fault.Conflict, "export_not_ready", "the file is still being written; ask for the export until it is ready").At("store")
 	}
-	if c.terms.grant.TermsVersion != e.terms || c.terms.version != e.version {
+	if !c.fits(e) {
 		return fault.New(fault.Conflict, CodeTermsChanged, "the terms of the grant changed since; order another export").At("policy")
 	}
 	if e.ExpiresAt != nil && !e.ExpiresAt.After(c.service.follower.Now()) {
 		return fault.New(fault.Gone, "export_gone", "the file of this export is gone; order another one").At("store").With("reason", goneExpired)
 	}
 	return nil
+}
+
+// fits reports whether an export was ordered under the terms that hold now.
+func (c *session) fits(e *Export) bool {
+	return c.terms.grant.TermsVersion == e.terms && c.terms.version == e.version && c.permit.Demands() == e.demands
 }
 
 // key opens the key of the file.

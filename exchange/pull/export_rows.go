@@ -14,14 +14,14 @@ import (
 // exportColumns are the columns that scanExport reads, in its order.
 const exportColumns = `id, resource_id, grant_id, format, compression, items, state, reason, rows, total, size, evidence, as_of, created_at,
 	finished_at, expires_at, terms_version, version, client_id, department_id, purpose, case_number, request_id, attempt, file, sealed_key,
-	digest, seq, sealed_filter`
+	digest, seq, sealed_filter, coalesce(demands, version)`
 
 func (x *Exports) scanExport(row pgx.Row) (*Export, error) {
 	var e Export
 	var sealedFilter []byte
 	err := row.Scan(&e.ID, &e.ResourceID, &e.GrantID, &e.Format, &e.Compression, &e.Items, &e.State, &e.Reason, &e.Rows, &e.Total, &e.Size,
 		&e.EvidenceID, &e.AsOf, &e.CreatedAt, &e.FinishedAt, &e.ExpiresAt, &e.terms, &e.version, &e.client, &e.department, &e.purpose,
-		&e.caseNumber, &e.requestID, &e.attempt, &e.file, &e.sealedKey, &e.sum, &e.seq, &sealedFilter)
+		&e.caseNumber, &e.requestID, &e.attempt, &e.file, &e.sealedKey, &e.sum, &e.seq, &sealedFilter, &e.demands)
 	if err != nil {
 		return nil, err
 	}
@@ -72,10 +72,10 @@ func (x *Exports) insertTx(ctx context.Context, tx *db.Tx, e Export) error {
 	}
 	_, err := tx.Exec(ctx, `
 		INSERT INTO export (id, grant_id, terms_version, client_id, department_id, resource_id, version, purpose, case_number, request_id,
-			format, compression, items, sealed_filter, state, evidence, created_at, expected)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'queued', $15, $16, $17)`,
+			format, compression, items, sealed_filter, state, evidence, created_at, expected, demands)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'queued', $15, $16, $17, $18)`,
 		e.ID, e.GrantID, e.terms, e.client, e.department, e.ResourceID, e.version, e.purpose, e.caseNumber, e.requestID,
-		string(e.Format), string(e.Compression), e.Items, sealedFilter, e.EvidenceID, e.CreatedAt, e.expected)
+		string(e.Format), string(e.Compression), e.Items, sealedFilter, e.EvidenceID, e.CreatedAt, e.expected, e.demands)
 	if err != nil {
 		return fmt.Errorf("storing an export: %w", err)
 	}

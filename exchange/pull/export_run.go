@@ -149,8 +149,11 @@ func (x *Exports) write(ctx context.Context, e *Export) error {
 	if err != nil {
 		return err
 	}
+	if t, err = x.pull.settle(ctx, permit, t); err != nil {
+		return err
+	}
 	c := &session{service: x.pull, client: client, permit: permit, terms: t}
-	if t.grant.TermsVersion != e.terms || t.version != e.version {
+	if !c.fits(e) {
 		return fault.New(fault.Conflict, CodeTermsChanged, "the terms of the grant changed since; order another export").At("policy")
 	}
 	v, err := newView(t, e.Items, e.Filter)

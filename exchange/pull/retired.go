@@ -84,7 +84,7 @@ func (t *terms) inLayout(p sharing.Permit, l store.Layout) (_ *terms, ok bool) {
 	if err != nil {
 		return nil, false
 	}
-	old.layout = l.Number
+	old.layout, old.shape = l.Number, nil
 	return old, true
 }
 

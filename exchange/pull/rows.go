@@ -218,9 +218,10 @@ func (s *scan) closePage(body []byte, next, changes string) []byte {
 	return append(s.view.terms.appendResync(body), '}')
 }
 
-// resyncHint is where to start again, for answers from a replaced layout; "" for others.
+// resyncHint is where to start again, for answers from a replaced layout that is read on; "" for others: who is served an old version
+// finds the same rows there.
 func (t *terms) resyncHint() string {
-	if t.layout == 0 {
+	if t.layout == 0 || t.frozen {
 		return ""
 	}
 	return t.start()
@@ -228,7 +229,7 @@ func (t *terms) resyncHint() string {
 
 // appendResync appends the member resync where it says something.
 func (t *terms) appendResync(dst []byte) []byte {
-	if t.layout == 0 {
+	if t.resyncHint() == "" {
 		return dst
 	}
 	return appendString(append(dst, `,"resync":`...), []byte(t.start()))

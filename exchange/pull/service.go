@@ -107,13 +107,16 @@ type Call struct {
 	RequestID  string    // X-Request-Id; goes into the evidence.
 }
 
-// Limits says what is left of a grant's rate on this node and of its quota, for the response headers.
+// Limits says what is left of a grant's rate on this node and of its quota, and of the time of an old version, for the response headers.
 type Limits struct {
 	Calls     int           // Calls per second the grant allows; 0 means that they are not limited.
 	CallsLeft int           // Calls that may follow at once.
 	Reset     time.Duration // Until the next call is allowed; 0 when CallsLeft > 0.
 	Quota     bool          // Whether the grant has a quota.
 	QuotaLeft int64         // Rows left in the quota's period.
+
+	Beside *sharing.Beside // The answer is of an old version, which is served beside the published one; nil otherwise.
+	Grant  uuid.UUID       // That is served it; zero otherwise.
 }
 
 // Page is an answer, ready to be written: its evidence is durable.
@@ -153,8 +156,14 @@ func (s *Service) begin(ctx context.Context, client authz.Principal, call Call, 
 	if err != nil {
 		return nil, err
 	}
+	if t, err = s.settle(ctx, permit, t); err != nil {
+		return nil, err
+	}
 	c := &session{service: s, client: client, call: call, permit: permit, terms: t}
 	c.limits, err = s.rates.call(&t.grant)
+	if permit.Beside != nil {
+		c.limits.Grant, c.limits.Beside = t.grant.ID, permit.Beside
+	}
 	return c, err
 }
 
@@ -164,13 +173,14 @@ type termsKey struct {
 	rowVersion int64
 	terms      int64
 	version    int
+	demands    int
 }
 
 // maxCompiled bounds the compiled terms that are kept; beyond it all are forgotten and made again when needed.
 const maxCompiled = 4096
 
 func (s *Service) terms(p sharing.Permit) (*terms, error) {
-	key := termsKey{p.Grant.ID, p.Grant.RowVersion, p.Grant.TermsVersion, p.Resource.Published}
+	key := termsKey{p.Grant.ID, p.Grant.RowVersion, p.Grant.TermsVersion, p.Resource.Published, p.Demands()}
 	s.mu.Lock()
 	t, ok := s.compiled[key]
 	s.mu.Unlock()

@@ -42,7 +42,10 @@ type terms struct {
 	callers  filter.Schema     // What the caller's filter may name.
 	convert  map[int]converter // By item number: the granted items and those of the key.
 	ridKey   []byte
-	layout   int // The replaced layout whose columns these are; 0 for the active one.
+	layout   int            // The replaced layout whose columns these are; 0 for the active one.
+	shape    []store.Column // Of an old version: the columns that the active layout must have; nil otherwise.
+	frozen   bool           // Of an old version: layout has its rows as they were when it was replaced.
+	lost     bool           // Of an old version: no layout has its rows.
 }
 
 // compile makes terms of a permit. An error is a defect of the grant: it was checked when it was made.
@@ -84,7 +87,13 @@ func compile(p sharing.Permit) (*terms, error) {
 	// The canonical key joins its parts by item number, whatever the resource's order.
 	slices.SortFunc(t.key, func(a, b catalog.Item) int { return a.No - b.No })
 	t.keyClear, t.keyAsk = t.keyClear && len(t.key) > 0, t.keyAsk && len(t.key) > 0
-	return t, t.compileFilter()
+	if err := t.compileFilter(); err != nil {
+		return nil, err
+	}
+	if p.Beside != nil {
+		t.compileShape()
+	}
+	return t, nil
 }
 
 // isMask reports whether a grant's mask rule hides anything.

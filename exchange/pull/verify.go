@@ -83,7 +83,10 @@ func (s *Service) Verify(ctx context.Context, client authz.Principal, r VerifyRe
 		return nil, err
 	}
 
-	q := store.Query{Resource: c.terms.grant.ResourceID, Needs: slices.Clone(c.terms.rowNeeds)}
+	if c.terms.lost {
+		return nil, c.terms.rebuilt()
+	}
+	q := store.Query{Resource: c.terms.grant.ResourceID, Layout: c.terms.layout, Shape: c.terms.shape, Needs: slices.Clone(c.terms.rowNeeds)}
 	q.Where, q.Args = c.terms.rowSQL(1)
 	for i := range columns {
 		q.Select = append(q.Select, storeColumn(columns[i].item))

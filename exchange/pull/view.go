@@ -33,8 +33,11 @@ type view struct {
 }
 
 // newView checks the items and the filter that a caller asks for. No items means all granted ones. The faults: Forbidden
-// item_not_granted and filter_not_granted, Invalid filter_invalid.
+// item_not_granted and filter_not_granted, Invalid filter_invalid; Gone resync_required where no rows of an old version are kept.
 func newView(t *terms, items []string, raw json.RawMessage) (*view, error) {
+	if t.lost {
+		return nil, t.rebuilt()
+	}
 	v := &view{terms: t, followed: true}
 	var err error
 	if v.columns, err = t.choose(items); err != nil {
@@ -47,7 +50,7 @@ func newView(t *terms, items []string, raw json.RawMessage) (*view, error) {
 		v.query.Needs = append(v.query.Needs, c.item.No)
 		_, _ = sum.Write(binary.AppendUvarint(nil, uint64(c.item.No))) // A hash never fails to take bytes.
 	}
-	v.query.Resource, v.query.Layout = t.grant.ResourceID, t.layout
+	v.query.Resource, v.query.Layout, v.query.Shape = t.grant.ResourceID, t.layout, t.shape
 	v.query.Where, v.query.Args = t.rowSQL(1)
 	v.query.Needs = append(v.query.Needs, t.rowNeeds...)
 	v.query.Filters = slices.Clone(t.rowNeeds)

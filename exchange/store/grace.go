@@ -39,9 +39,43 @@ func (s *Store) Retired(ctx context.Context, resource uuid.UUID, number int) (La
 	return l, true, nil
 }
 
-// retiredRows is Rows in a replaced layout.
-func (s *Store) retiredRows(ctx context.Context, d authz.Decision, q Query, after string, limit int, visit func(Record) error) (Snapshot, error) {
-	return s.inSnapshot(ctx, d, authz.DataPull, q, func(tx pgx.Tx, _ Head, l Layout) error {
+// Fits reports whether the layout has these columns just so, and no other column in its key.
+func (l Layout) Fits(shape []Column) bool {
+	for _, c := range shape {
+		is, ok := l.Column(c.No)
+		if !ok || is.Letter != c.Letter || is.Key != c.Key || is.Geometry != c.Geometry {
+			return false
+		}
+	}
+	return len(keyed(l.Columns)) == len(keyed(shape))
+}
+
+// Fitting returns the layout in which rows of a shape are found: the active one where it fits, else the newest replaced one that does and
+// is still kept. The faults: NotFound not_collected where the resource has no layout, Gone resync_required where none fits.
+func (s *Store) Fitting(ctx context.Context, resource uuid.UUID, shape []Column) (Layout, error) {
+	rows, err := s.db.Pool.Query(ctx, "SELECT "+layoutColumns+` FROM store.layout
+		WHERE resource = $1 AND (state = 'active' OR state = 'grace' AND end_seq IS NOT NULL) ORDER BY state = 'active' DESC, layout DESC`, resource)
+	if err != nil {
+		return Layout{}, fmt.Errorf("looking for a layout: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Layout, error) { return scanLayout(row) })
+	if err != nil {
+		return Layout{}, fmt.Errorf("looking for a layout: %w", err)
+	}
+	for _, l := range found {
+		if l.Fits(shape) {
+			return l, nil
+		}
+	}
+	if len(found) == 0 {
+		return Layout{}, notCollected()
+	}
+	return Layout{}, layoutGone()
+}
+
+// retiredRows is Rows in a replaced layout, for an action of data.
+func (s *Store) retiredRows(ctx context.Context, d authz.Decision, action authz.Action, q Query, after string, limit int, visit func(Record) error) (Snapshot, error) {
+	return s.inSnapshot(ctx, d, action, q, func(tx pgx.Tx, _ Head, l Layout) error {
 		args := append(q.Args[:len(q.Args):len(q.Args)], after, limit)
 		n := len(args)
 		among := ""

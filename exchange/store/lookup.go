@@ -27,6 +27,10 @@ var errLayoutMoved = errors.New("the active layout is another one")
 // table is remembered from the last time; the head in the answer says whether it still was the right one. FilterableFrom of
 // the head is left empty.
 func (s *Store) Lookup(ctx context.Context, d authz.Decision, action authz.Action, q Query, keys []string, visit func(Record) error) (Snapshot, error) {
+	if q.Layout != 0 {
+		q.Keys = keys
+		return s.retiredRows(ctx, d, action, q, "", len(keys), visit)
+	}
 	var snap Snapshot
 	err := s.inLayout(ctx, d, action, q, func(l Layout) (err error) {
 		snap, err = s.lookup(ctx, l, q, keys, visit)
@@ -91,12 +95,15 @@ func notCollected() error {
 	return fault.New(fault.NotFound, "not_collected", "no data of this resource have arrived at the hub yet").At("store")
 }
 
-// check reports whether the layout has the items that the query needs.
+// check reports whether the layout has the items that the query needs, in the shape it asks for.
 func (q Query) check(l Layout) error {
 	for _, no := range q.Needs {
 		if _, ok := l.Column(no); !ok {
 			return fault.New(fault.Unavailable, "not_collected", "an item of this grant has not arrived at the hub yet").At("store")
 		}
+	}
+	if q.Shape != nil && !l.Fits(q.Shape) {
+		return fault.New(fault.Unavailable, "try_again", "the rows of this resource are being replaced; try again").At("store")
 	}
 	return nil
 }

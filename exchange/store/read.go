@@ -26,7 +26,11 @@ type Query struct {
 	Needs    []int
 	Filters  []int
 	Keys     []string // Canonical keys that Rows keeps to; nil for all. The other reads do not look at it.
-	Layout   int      // A replaced layout that Rows and Changes read in place of the active one; 0 for that. The other reads do not look at it.
+	Layout   int      // A replaced layout that is read in place of the active one; 0 for that.
+
+	// Shape are columns that the layout has to have just so, and whose key is the whole key of the rows; nil asks for nothing. It keeps
+	// a reader of an old version from a layout that was made for a newer one.
+	Shape []Column
 }
 
 // Record is one row read. Key is the canonical key, for cursors and _rid only. Cells are text forms of PostgreSQL, nil
@@ -41,7 +45,7 @@ type Record struct {
 // Snapshot says what state of the store a read saw.
 type Snapshot struct {
 	Head Head
-	At   time.Time // Database time of the read.
+	At   time.Time // Database time of the read; of a replaced layout when it was replaced, since its rows are those of then.
 }
 
 // inSnapshot runs read in one repeatable-read transaction together with the head, so that what it returns is never part
@@ -60,7 +64,7 @@ func (s *Store) inSnapshot(ctx context.Context, d authz.Decision, action authz.A
 	l := Layout{Resource: q.Resource, State: LayoutActive}
 	err = tx.QueryRow(ctx, `
 		SELECT h.resource, coalesce(l.end_seq, h.seq), coalesce(l.min_seq, h.min_seq), l.layout, h.incarnation, h.changed_at, coalesce(l.filterable_from, h.filterable_from),
-			clock_timestamp(), l.table_name, l.columns
+			coalesce(l.retired_at, clock_timestamp()), l.table_name, l.columns
 		FROM store.store_head h JOIN store.layout l ON l.resource = h.resource AND CASE WHEN $2 = 0 THEN l.layout = h.layout
 			ELSE l.layout = $2 AND l.state = 'grace' AND l.end_seq IS NOT NULL END
 		WHERE h.resource = $1`, q.Resource, q.Layout).
@@ -96,7 +100,7 @@ func (s *Store) inSnapshot(ctx context.Context, d authz.Decision, action authz.A
 // Head and rows come by one statement, which has one snapshot, as in Lookup: a page costs one round trip.
 func (s *Store) Rows(ctx context.Context, d authz.Decision, q Query, after string, limit int, visit func(Record) error) (Snapshot, error) {
 	if q.Layout != 0 {
-		return s.retiredRows(ctx, d, q, after, limit, visit)
+		return s.retiredRows(ctx, d, authz.DataPull, q, after, limit, visit)
 	}
 	var snap Snapshot
 	err := s.inLayout(ctx, d, authz.DataPull, q, func(l Layout) (err error) {

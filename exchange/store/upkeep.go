@@ -95,9 +95,12 @@ func lockFreeHead(ctx context.Context, tx pgx.Tx, resource uuid.UUID) (bool, err
 }
 
 // DropGrace drops the tables of layouts that were replaced longer than olderThan ago, and returns how many. A layout that
-// somebody still reads is left for the next time.
+// somebody still reads is left for the next time. What was replaced since a version is served beside the one before may have that
+// one's rows, and is kept until its time is over as long.
 func (s *Store) DropGrace(ctx context.Context, olderThan time.Duration) (int, error) {
-	rows, err := s.db.Pool.Query(ctx, "SELECT "+layoutColumns+" FROM store.layout WHERE state = 'grace' AND retired_at < clock_timestamp() - $1::interval", olderThan)
+	rows, err := s.db.Pool.Query(ctx, "SELECT "+layoutColumns+` FROM store.layout l WHERE state = 'grace' AND retired_at < clock_timestamp() - $1::interval
+		AND NOT EXISTS (SELECT FROM resource_version o JOIN version_change c ON c.resource_id = o.resource_id AND c.previous = o.version
+			WHERE o.resource_id = l.resource AND o.served_until >= clock_timestamp() - $1::interval AND l.retired_at >= c.at)`, olderThan)
 	if err != nil {
 		return 0, fmt.Errorf("looking for replaced layouts: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/shuqiao/shuqiao/exchange/store"
+	"github.com/shuqiao/shuqiao/internal/fault"
 )
 
 func (b *bundle) sql(t testing.TB, sql string, args ...any) {
@@ -332,5 +333,64 @@ func TestTidyAtOnce(t *testing.T) {
 	}
 	if got, want := b.tables(t), "rows 1 logs 1 staging 0 chunks 0 rejects 0"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A layout that was replaced while a version is served beside its successor is kept until that one's time is over, and then for the grace;
+// one that was replaced before is not.
+func TestDropGraceKeepsTheOldVersion(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	exec := func(sql string, args ...any) {
+		t.Helper()
+		if _, err := b.db.Pool.Exec(ctx, sql, append([]any{b.resource}, args...)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shape := []store.Column{{No: 1, Letter: "C"}, {No: 2, Letter: "C"}, {No: 3, Letter: "C"}}
+	relay := func(letter string) {
+		t.Helper()
+		b.columns = []store.Column{{No: 1, Letter: "C"}, {No: 2, Letter: letter}, {No: 3, Letter: "C"}}
+		b.collect(t, rowsOf{"a": {"330602", "1"}})
+	}
+	for v := 1; v <= 2; v++ {
+		exec(`INSERT INTO resource_version (resource_id, version, state, name, summary, share_type, grade, body, made_by, created_at, updated_at)
+			SELECT $1, $2, 'published', 'x', '', 'conditional', 'L2', '{}', gen_random_uuid(), now(), now()`, v)
+	}
+	relay("M")
+	relay("C") // What was replaced here is dropped whatever comes.
+	exec("INSERT INTO version_change (resource_id, version, previous, breaks, items, identifiers, whole, at) VALUES ($1, 2, 1, '[]', '{2}', '{}', false, clock_timestamp())")
+	exec("UPDATE resource_version SET served_until = clock_timestamp() + interval '1 hour' WHERE resource_id = $1 AND version = 1")
+	if l, err := b.store.Fitting(ctx, b.resource, shape); err != nil || l.State != store.LayoutActive {
+		t.Errorf("before: %+v, %v", l, err)
+	}
+	relay("M")
+	if n, err := b.store.DropGrace(ctx, 0); n != 1 || err != nil {
+		t.Errorf("while the old version is served: dropped %d, %v", n, err)
+	}
+	if l, err := b.store.Fitting(ctx, b.resource, shape); err != nil || l.State != store.LayoutGrace || l.Number != 2 {
+		t.Errorf("afterwards: %+v, %v", l, err)
+	}
+	if l, err := b.store.Fitting(ctx, b.resource, append(shape[:2:2], store.Column{No: 3, Letter: "C", Key: true})); fault.CodeOf(err) != "resync_required" {
+		t.Errorf("another key: %+v, %v", l, err)
+	}
+	exec("UPDATE resource_version SET served_until = clock_timestamp() - interval '30 minutes' WHERE resource_id = $1 AND version = 1")
+	if n, err := b.store.DropGrace(ctx, time.Hour); n != 0 || err != nil {
+		t.Errorf("within the grace of the old version: dropped %d, %v", n, err)
+	}
+	if n, err := b.store.DropGrace(ctx, time.Minute); n != 0 || err != nil {
+		t.Errorf("within the grace of the layout: dropped %d, %v", n, err)
+	}
+	exec("UPDATE version_change SET at = at - interval '3 hours' WHERE resource_id = $1")
+	exec("UPDATE store.layout SET retired_at = retired_at - interval '2 hours' WHERE resource = $1 AND state = 'grace'")
+	if n, err := b.store.DropGrace(ctx, time.Hour); n != 0 || err != nil {
+		t.Errorf("replaced long ago, the old version was served until lately: dropped %d, %v", n, err)
+	}
+	if n, err := b.store.DropGrace(ctx, time.Minute); n != 1 || err != nil {
+		t.Errorf("all is over: dropped %d, %v", n, err)
+	}
+	if _, err := b.store.Fitting(ctx, b.resource, shape); fault.CodeOf(err) != "resync_required" {
+		t.Errorf("dropped: %v", err)
 	}
 }
