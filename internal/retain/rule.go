@@ -133,7 +133,7 @@ var rules = [...]Rule{
 	},
 	{
 		Kind: Layouts, Days: 1, Least: 1, Basis: Own,
-		Since: "replacement, or the end of an old version that is served from it", SinceZH: "被替换之时；仍供旧版本读取的，旧版本停止服务之时",
+		Since: "replacement, or the end of an old version that is served from it", SinceZH: "被替换之时（仍供旧版本读取的，为旧版本停止服务之时）",
 		What: "Rows in a shape that was replaced", WhatZH: "已被替换的表结构中的数据行",
 		How: "the tables are dropped", HowZH: "删除数据表",
 	},
