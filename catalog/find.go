@@ -244,7 +244,7 @@ func (s *Service) find(ctx context.Context, f *filter, o order, n int) ([]positi
 	return s.lookUp(ctx, *f, o, n, 0)
 }
 
-// walk looks at the first rows in order and returns the hits among them: at most n.
+// walk looks at so many rows, the first in order, and returns the hits among them: at most n.
 func (s *Service) walk(ctx context.Context, f filter, o order, n, rows int) ([]position, error) {
 	f.args = slices.Clone(f.args)
 	seen := "s.state = '" + string(f.state) + "'" + f.continued(o)

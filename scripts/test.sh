@@ -44,6 +44,7 @@ if [ "$*" = ./... ]; then
 		exit "$code"
 	) &
 	beside=$!
+	trap 'kill "$beside" 2>/dev/null || true; rm -rf "$turns"' EXIT
 	mapfile -t others < <("$GO" list ./... | grep -vxF "$("$GO" list "${processes[@]}")")
 	check "${race[@]}" "${others[@]}" || code=1
 	scripts/shapes.sh || { echo "==> the check of DCAT FAILED"; code=1; }
