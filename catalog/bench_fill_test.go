@@ -1,12 +1,14 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -292,7 +294,44 @@ func benchSignals(n int) (points int, arrived bool) {
 	return points + n/10%97*n/10%53*usePoints/(97*53), true
 }
 
+func benchRank(n int, d document) int {
+	signals, _ := benchSignals(n)
+	return min(d.complete()+signals, maxRank)
+}
+
+// benchTiers gives each of n entries its tier, and draws the borders.
+func benchTiers(ctx context.Context, conn *pgx.Conn, n int, now time.Time) ([]int, error) {
+	places := make([]struct{ at, rank int }, n)
+	for at := range places {
+		d, _ := benchDocument(at, now)
+		places[at].at, places[at].rank = at, benchRank(at, d)
+	}
+	slices.SortFunc(places, func(a, b struct{ at, rank int }) int { return cmp.Or(b.rank-a.rank, b.at-a.at) }) // Ids ascend with at.
+	out := make([]int, n)
+	wanted := usualTiering().wanted(int64(n))
+	for i, p := range places {
+		out[p.at] = 1
+		for tier := tiers; tier > 1; tier-- {
+			if int64(i) < wanted[tier] {
+				out[p.at] = tier
+				break
+			}
+		}
+	}
+	for tier := tiers; tier > 1 && wanted[tier] > 0; tier-- {
+		last := places[wanted[tier]-1]
+		if _, err := conn.Exec(ctx, "INSERT INTO search_tier (tier, rank, resource_id) VALUES ($1, $2, $3)", tier, last.rank, benchResource(last.at)); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 func fillSearch(ctx context.Context, conn *pgx.Conn, n int, now time.Time) error {
+	tier, err := benchTiers(ctx, conn, n, now)
+	if err != nil {
+		return err
+	}
 	reader := newCopyText(func(at int) (string, bool) {
 		if at == n {
 			return "", false
@@ -300,20 +339,16 @@ func fillSearch(ctx context.Context, conn *pgx.Conn, n int, now time.Time) error
 		d, _ := benchDocument(at, now)
 		name, body := d.texts()
 		signals, _ := benchSignals(at)
-		rank := min(d.complete()+signals, maxRank)
-		words := d.words(body)
-		for band := 1; band <= rank/32; band++ {
-			words = append(words, "=r"+strconv.Itoa(band))
-		}
+		words := d.words(name, body)
 		for i := range words {
 			words[i] = quoted(words[i])
 		}
 		stamp := d.UpdatedAt.Format(time.RFC3339)
-		return copyLine(d.Resource.String(), "1", "published", d.Department.String(), strconv.Itoa(rank), strconv.Itoa(d.complete()), strconv.Itoa(signals),
+		return copyLine(d.Resource.String(), "1", "published", d.Department.String(), strconv.Itoa(benchRank(at, d)), strconv.Itoa(tier[at]), strconv.Itoa(d.complete()), strconv.Itoa(signals),
 			d.BaseDatabase, d.ShareType, "{"+strings.Join(d.methods(), ",")+"}", d.UpdateCycle, d.Grade, strconv.FormatBool(d.Open),
 			"{"+strings.Join(d.themes(), ",")+"}", strconv.Itoa(len(d.items)), stamp, stamp, name, body, strings.Join(words, " "), strconv.Itoa(builtBy)), true
 	})
-	_, err := conn.PgConn().CopyFrom(ctx, reader, `COPY resource_search (resource_id, version, state, department_id, rank, complete, signals, base_database,
+	_, err = conn.PgConn().CopyFrom(ctx, reader, `COPY resource_search (resource_id, version, state, department_id, rank, tier, complete, signals, base_database,
 		share_type, share_methods, update_cycle, grade, open, themes, items, updated_at, published_at, name, body, words, built) FROM STDIN`)
 	return err
 }

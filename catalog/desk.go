@@ -84,7 +84,7 @@ func (s *Service) CountStates(ctx context.Context, p authz.Principal, department
 		return nil, err
 	}
 	args := []any{department, uuid.Nil}
-	seen := s.sight(p).where("v.state", "r.provider_dept_id", func(v any) string {
+	seen := s.sight(p, states()...).where("v.state", "r.provider_dept_id", func(v any) string {
 		args = append(args, v)
 		return "$" + strconv.Itoa(len(args))
 	})

@@ -27,7 +27,7 @@ func (s *Service) Dump(ctx context.Context, p authz.Principal, w io.Writer) (int
 		if err := s.mayRead(ctx, p); err != nil {
 			return written, err
 		}
-		batch, last, err := s.dumpAfter(ctx, s.sights(p), after)
+		batch, last, err := s.dumpAfter(ctx, s.sight(p, states()...), after)
 		if err != nil {
 			return written, err
 		}
@@ -44,41 +44,9 @@ func (s *Service) Dump(ctx context.Context, p authz.Principal, w io.Writer) (int
 	}
 }
 
-// sights are the states of entries that a caller may read: of the own department, and of others.
-type sights struct {
-	department  uuid.UUID
-	own, others []string
-}
-
-// sights asks the enforcer about every state, as reading one entry asks it about that entry's.
-func (s *Service) sights(p authz.Principal) sights {
-	out := sights{department: p.Department, own: []string{}, others: []string{}}
-	for _, state := range []State{Draft, DeptReview, PlatformReview, Returned, Published, Offline, Revoked} {
-		if s.sees(p, state, p.Department) {
-			out.own = append(out.own, string(state))
-		}
-		// Whoever may read it of a department that is nobody's may read it of every one.
-		if s.sees(p, state, uuid.Nil) {
-			out.others = append(out.others, string(state))
-		}
-	}
-	return out
-}
-
-func (s *Service) sees(p authz.Principal, state State, department uuid.UUID) bool {
-	action := authz.ResourceRead
-	if state != Published {
-		if !s.mayReadDrafts(p, department) {
-			return false
-		}
-		action = authz.ResourceReadDraft
-	}
-	return s.enforcer.Allowed(p, action, authz.Target{Kind: "resource", Department: department, State: string(state)})
-}
-
 // dumpAfter reads the next entries with what is shown of them, in four queries. It returns after which entry to go on, zero
 // after the last one.
-func (s *Service) dumpAfter(ctx context.Context, may sights, after uuid.UUID) (batch []Resource, last uuid.UUID, err error) {
+func (s *Service) dumpAfter(ctx context.Context, may sight, after uuid.UUID) (batch []Resource, last uuid.UUID, err error) {
 	all, err := many(ctx, s.db.Pool, resourceRow.resource, `
 		SELECT * FROM resource WHERE id > $1 AND (state = ANY ($2) OR provider_dept_id = $3 AND state = ANY ($4)) ORDER BY id LIMIT $5`,
 		after, may.others, may.department, may.own, dumpBatch)

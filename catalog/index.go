@@ -59,19 +59,19 @@ func index(ctx context.Context, tx *db.Tx, ids ...uuid.UUID) error {
 	for _, d := range documents {
 		name, body := d.texts()
 		batch.Queue(`
-			WITH known AS (SELECT coalesce(max(signals), 0) AS signals FROM resource_search WHERE resource_id = $1)
-			INSERT INTO resource_search (resource_id, version, state, department_id, rank, complete, signals, base_database, share_type, share_methods,
+			WITH known AS (SELECT signals, least($5 + signals, $6) AS rank FROM (SELECT coalesce(max(signals), 0) AS signals FROM resource_search WHERE resource_id = $1) s)
+			INSERT INTO resource_search (resource_id, version, state, department_id, rank, tier, complete, signals, base_database, share_type, share_methods,
 				update_cycle, grade, open, themes, items, updated_at, published_at, name, body, words, built)
-			SELECT $1, $2, $3, $4, least($5 + signals, $6), $5, signals, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-				array_to_tsvector($19::text[] || search_bands(least($5 + signals, $6))), $20 FROM known
+			SELECT $1, $2, $3, $4, rank, search_tier_of($3, rank, $1), $5, signals, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+				array_to_tsvector($19::text[]), $20 FROM known
 			ON CONFLICT (resource_id, version) DO UPDATE SET
-				state = excluded.state, department_id = excluded.department_id, rank = excluded.rank, complete = excluded.complete,
+				state = excluded.state, department_id = excluded.department_id, rank = excluded.rank, tier = excluded.tier, complete = excluded.complete,
 				base_database = excluded.base_database, share_type = excluded.share_type, share_methods = excluded.share_methods,
 				update_cycle = excluded.update_cycle, grade = excluded.grade, open = excluded.open, themes = excluded.themes, items = excluded.items,
 				updated_at = excluded.updated_at, published_at = excluded.published_at, name = excluded.name, body = excluded.body,
 				words = excluded.words, built = excluded.built`,
 			d.Resource, d.Version, string(d.State), d.Department, d.complete(), maxRank, d.BaseDatabase, d.ShareType, d.methods(),
-			d.UpdateCycle, d.Grade, d.Open, d.themes(), len(d.items), d.UpdatedAt, d.PublishedAt, name, body, d.words(body), builtBy)
+			d.UpdateCycle, d.Grade, d.Open, d.themes(), len(d.items), d.UpdatedAt, d.PublishedAt, name, body, d.words(name, body), builtBy)
 	}
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("writing what searches read: %w", err)
@@ -151,11 +151,15 @@ func (d document) texts() (name, body string) {
 	return name, upTo(b.String(), maxBody)
 }
 
-// words are the lexemes of a row: the pieces of its body, and the marks of what searches are narrowed by.
-func (d document) words(body string) []string {
+// words are the lexemes of a row: the pieces of its body, those of its name once more as marks, for suggestions, and the marks of what
+// searches are narrowed by.
+func (d document) words(name, body string) []string {
 	out := append(pieces(body),
 		mark("s", string(d.State)), mark("d", d.Department.String()), mark("b", d.BaseDatabase), mark("h", d.ShareType), mark("c", d.UpdateCycle),
 		mark("g", d.Grade), mark("o", fmt.Sprint(d.Open)))
+	for _, piece := range pieces(name) {
+		out = append(out, mark(inName, piece))
+	}
 	for _, method := range d.methods() {
 		out = append(out, mark("m", method))
 	}

@@ -147,13 +147,16 @@ func (s *Service) countedNow(ctx context.Context) (count, error) {
 		return count{}, err
 	}
 	c := count{at: now, counted: counted}
-	if c.newest, err = s.entries(ctx, sight{}, Published, newest); err != nil {
+	if c.newest, err = s.entries(ctx, everybodys, Published, newest); err != nil {
 		return count{}, err
 	}
 	c.took = time.Since(begun)
 	s.counted = c
 	return c, nil
 }
+
+// everybodys is what whoever may read the directory sees.
+var everybodys = sight{others: []State{Published}}
 
 // mostFirst returns facets sorted by their count.
 func mostFirst(facets []Facet) []Facet {
@@ -189,7 +192,7 @@ func (s *Service) usedEntries(ctx context.Context, used []audit.ResourceUse) ([]
 	for i, u := range used {
 		at[i].ID, uses[u.ResourceID] = u.ResourceID, u
 	}
-	found, err := s.entries(ctx, sight{}, Published, at)
+	found, err := s.entries(ctx, everybodys, Published, at)
 	if err != nil {
 		return nil, err
 	}

@@ -88,8 +88,21 @@ func (s *Service) KeepSearch(ctx context.Context) (int, error) {
 	return s.CountRanks(ctx)
 }
 
-// CountRanks counts the signals of all entries anew, and returns how many rows got another rank.
+// CountRanks counts the signals of all entries anew, puts each on its tier, and returns how many rows got another rank or tier.
 func (s *Service) CountRanks(ctx context.Context) (int, error) {
+	changed, err := s.countRanks(ctx)
+	if err != nil {
+		return changed, err
+	}
+	laid, err := s.layTiers(ctx)
+	if err != nil || !laid {
+		return changed, err
+	}
+	moved, err := s.countRanks(ctx)
+	return changed + moved, err
+}
+
+func (s *Service) countRanks(ctx context.Context) (int, error) {
 	uses, err := audit.MostUsed(ctx, s.db.Pool, s.clock().UTC().AddDate(0, 0, -usedDays), rankedUse)
 	if err != nil {
 		return 0, err
@@ -119,22 +132,23 @@ func (s *Service) CountRanks(ctx context.Context) (int, error) {
 			return changed, fmt.Errorf("counting ranks: %w", err)
 		}
 		if len(ids) == 0 {
-			s.forgetSpread()
 			return changed, nil
 		}
 		after = ids[len(ids)-1]
 	}
 }
 
-// countSignals writes the ranks of the entries $1, which have $2 points for use, and the marks of those that changed.
+// countSignals writes the ranks and tiers of the entries $1, which have $2 points for use; no rank is above $3.
 var countSignals = `
 	WITH now AS (
 		SELECT DISTINCT u.id, u.worth + CASE WHEN a.at IS NULL THEN 0
 			WHEN a.at < now() - ` + allowanceSQL("s.update_cycle") + fmt.Sprintf(" THEN %d ELSE %d END AS signals, s.version", dataPoints+latePoints, dataPoints+freshPoints) + `
-		FROM unnest($1::uuid[], $2::int[]) AS u (id, worth) JOIN resource_search s ON s.resource_id = u.id ` + arrivals + `)
-	UPDATE resource_search s SET signals = now.signals, rank = least(s.complete + now.signals, $3),
-		words = ts_delete(s.words, search_bands($3)) || array_to_tsvector(search_bands(least(s.complete + now.signals, $3)))
-	FROM now WHERE now.id = s.resource_id AND now.version = s.version AND s.signals <> now.signals`
+		FROM unnest($1::uuid[], $2::int[]) AS u (id, worth) JOIN resource_search s ON s.resource_id = u.id ` + arrivals + `),
+	place AS (
+		SELECT now.*, least(s.complete + now.signals, $3) AS rank, search_tier_of(s.state, least(s.complete + now.signals, $3), s.resource_id) AS tier
+		FROM now JOIN resource_search s ON s.resource_id = now.id AND s.version = now.version)
+	UPDATE resource_search s SET signals = place.signals, rank = place.rank, tier = place.tier
+	FROM place WHERE place.id = s.resource_id AND place.version = s.version AND (s.signals <> place.signals OR s.tier <> place.tier)`
 
 // arrivals joins to resource_search s what has arrived (a): rows now at the hub, and when the source was last read to its end. It is
 // read from the heads of the store and from where the runs say how far they came.

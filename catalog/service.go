@@ -67,9 +67,7 @@ type Service struct {
 	codes          codeCache // See codeBook.
 	organisationMu sync.Mutex
 	organised      *organisation
-	looking        looking
-	spreadMu       sync.Mutex
-	spread         spread
+	tiering        tiering
 	indexed        atomic.Bool // See KeepSearch.
 }
 
@@ -81,7 +79,7 @@ func New(opt Options) (*Service, error) {
 	}
 	s := &Service{
 		db: opt.DB, enforcer: opt.Enforcer, keyring: opt.Keyring, connectors: opt.Connectors, connect: opt.Connect,
-		checkHost: opt.CheckHost, calendar: opt.Calendar, coder: opt.Coder, log: opt.Log, clock: opt.Clock, zone: zone, looking: usualLooking(),
+		checkHost: opt.CheckHost, calendar: opt.Calendar, coder: opt.Coder, log: opt.Log, clock: opt.Clock, zone: zone, tiering: usualTiering(),
 	}
 	if s.calendar == nil {
 		if s.calendar, err = calendar.NewHeld(); err != nil {

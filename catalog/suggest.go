@@ -39,14 +39,14 @@ func (s *Service) Suggest(ctx context.Context, p authz.Principal, text string) (
 		return nil, err
 	}
 	wanted := terms(text)
-	f := &filter{state: Published, sight: s.sight(p), exact: []string{"s.state = 'published'"}, nothing: len(wanted) == 0}
+	f := &filter{state: Published, sight: s.sight(p, Published), exact: []string{"s.state = 'published'"}, nothing: len(wanted) == 0}
 	for _, t := range wanted {
 		if t.match == "" {
 			f.nothing = true
 			continue
 		}
 		f.exact = append(f.exact, "s.name LIKE "+f.param(like(t.text)))
-		f.match = append(f.match, "("+t.match+")")
+		f.match = append(f.match, "("+t.named+")")
 	}
 	if f.nothing {
 		return []Completion{}, nil

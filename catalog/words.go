@@ -14,7 +14,7 @@ import (
 // say which rows may hold a text; the row's text itself is asked before it counts as found.
 
 // builtBy numbers the rules of this file and of indexing. Rows that other rules built are built again.
-const builtBy = 1
+const builtBy = 2
 
 const (
 	// maxBody bounds what is searched of one version, in bytes: beyond it the pieces would not fit into a tsvector.
@@ -87,7 +87,11 @@ type sought struct {
 	text string // Plain.
 	// match is a tsquery that every text that holds it satisfies; "" where nothing can be looked up, and so nothing is found.
 	match string
+	named string // match, for the marks of names.
 }
+
+// inName is the kind of mark for the pieces of a name.
+const inName = "n"
 
 // terms takes apart what somebody typed. Blanks separate.
 func terms(text string) []sought {
@@ -103,17 +107,20 @@ func terms(text string) []sought {
 		if slices.ContainsFunc(out, func(o sought) bool { return o.text == word }) {
 			continue
 		}
-		var all []string
+		var all, named []string
+		add := func(piece, sign string) {
+			all, named = append(all, quoted(piece)+sign), append(named, quoted(mark(inName, piece))+sign)
+		}
 		runs(word, func(run []rune, size int) {
 			if len(run) < size {
-				all = append(all, quoted(string(run))+":*")
+				add(string(run), ":*")
 				return
 			}
 			for i := 0; i+size <= len(run); i++ {
-				all = append(all, quoted(string(run[i:i+size])))
+				add(string(run[i:i+size]), "")
 			}
 		})
-		t.match = strings.Join(all, " & ")
+		t.match, t.named = strings.Join(all, " & "), strings.Join(named, " & ")
 		out = append(out, t)
 	}
 	return out

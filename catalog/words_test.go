@@ -91,9 +91,8 @@ func FuzzWords(f *testing.F) {
 	})
 }
 
-// However hits are looked for (walked in order, looked up among the best ranked, or in all), a search returns what holds its words, in
-// the order of ranks, page by page.
-func TestEveryWayFindsTheSame(t *testing.T) {
+// However entries are spread over tiers, a search returns what holds its words, in the order of ranks, page by page.
+func TestEveryTieringFindsTheSame(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	url := pgtest.Empty(t)
@@ -104,40 +103,40 @@ func TestEveryWayFindsTheSame(t *testing.T) {
 	d := authztest.OpenURL(t, url)
 	node := authztest.Start(t, d)
 	p := authztest.Person(benchDepartment(0), authz.DeptOperator)
-	for name, way := range map[string]looking{
-		"walked":         {least: 500, most: 4000, whole: 1 << 40},
-		"band by band":   {least: 2, most: 200, whole: 0},
-		"looked up":      {least: 0, most: 0, share: 0.4, whole: 1 << 40},
-		"bands, no walk": {least: 0, most: 0, share: 0.4, whole: 0},
+	s, err := New(Options{DB: d, Enforcer: node.Enforcer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		name    string
+		tiering tiering
+		tiers   int // How many have entries.
+	}{
+		{"a small directory", usualTiering(), 1},
+		{"all tiers", tiering{highest: 1}, 6},
+		{"wide tiers", tiering{highest: 50}, 3},
+		{"one tier for all", tiering{highest: 1000}, 1},
+		{"tiers given up", usualTiering(), 1},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, err := New(Options{DB: d, Enforcer: node.Enforcer})
-			if err != nil {
+		t.Run(step.name, func(t *testing.T) {
+			s.tiering = step.tiering
+			if _, err := s.CountRanks(ctx); err != nil {
 				t.Fatal(err)
 			}
-			s.looking = way
+			if again, err := s.CountRanks(ctx); err != nil || again != 0 {
+				t.Errorf("counted again, %d entries moved, %v", again, err)
+			}
+			var occupied, wrong int
+			err := d.Pool.QueryRow(ctx, `SELECT count(DISTINCT tier), count(*) FILTER (WHERE tier <> search_tier_of(state, rank, resource_id)) FROM resource_search`).Scan(&occupied, &wrong)
+			if err != nil || occupied != step.tiers || wrong != 0 {
+				t.Errorf("%d tiers have entries, want %d; %d entries stand on a wrong one, %v", occupied, step.tiers, wrong, err)
+			}
 			for _, text := range []string{"登记", "户籍", "社", "cert", "djxx", "证件 许可", "镜湖", "2", "没有"} {
-				want := unindexed(ctx, t, d, text)
+				want := unindexed(ctx, t, d, text, "s.rank DESC, s.resource_id DESC")
 				for _, size := range []int{3, 20} {
-					got := []uuid.UUID{}
-					page := db.Page{Limit: size}
-					for {
-						found, next, err := s.Search(ctx, p, Query{Text: text, Sort: ByRelevance}, page)
-						if err != nil {
-							t.Fatal(err)
-						}
-						for _, e := range found {
-							got = append(got, e.ID)
-						}
-						if page.Cursor = next; next == "" || len(got) > 60 {
-							break
-						}
-					}
-					if diff := cmp.Diff(want[:min(len(got), len(want))], got); diff != "" || len(got) < min(len(want), 60) {
-						t.Fatalf("%s by %d: found %d of %d (-want +got):\n%s", text, size, len(got), len(want), diff)
-					}
+					firstPages(ctx, t, s, p, Query{Text: text, Sort: ByRelevance}, size, want)
 				}
+				firstPages(ctx, t, s, p, Query{Text: text, Sort: ByChange}, 20, unindexed(ctx, t, d, text, "s.updated_at DESC, s.resource_id DESC"))
 				facets, err := s.Facets(ctx, p, Query{Text: text})
 				if err != nil || facets.Total != int64(len(want)) || facets.Capped {
 					t.Errorf("%s: the facets count %d of %d, %v", text, facets.Total, len(want), err)
@@ -147,13 +146,36 @@ func TestEveryWayFindsTheSame(t *testing.T) {
 	}
 }
 
-// unindexed is the same search without any index.
-func unindexed(ctx context.Context, t *testing.T, d *db.DB, text string) []uuid.UUID {
+// firstPages compares the first hits of a search, page by page, with all that it should find.
+func firstPages(ctx context.Context, t *testing.T, s *Service, p authz.Principal, q Query, size int, want []uuid.UUID) {
+	t.Helper()
+	const enough = 60
+	got := []uuid.UUID{}
+	page := db.Page{Limit: size}
+	for {
+		found, next, err := s.Search(ctx, p, q, page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range found {
+			got = append(got, e.ID)
+		}
+		if page.Cursor = next; next == "" || len(got) > enough {
+			break
+		}
+	}
+	if diff := cmp.Diff(want[:min(len(got), len(want))], got); diff != "" || len(got) < min(len(want), enough) {
+		t.Fatalf("%s %q by %d: found %d of %d (-want +got):\n%s", q.Text, q.Sort, size, len(got), len(want), diff)
+	}
+}
+
+// unindexed is a search in some order without any index.
+func unindexed(ctx context.Context, t *testing.T, d *db.DB, text, order string) []uuid.UUID {
 	t.Helper()
 	out, err := column[uuid.UUID](ctx, d.Pool, `
 		SELECT s.resource_id FROM resource_search s JOIN department d ON d.id = s.department_id
 		WHERE s.state = 'published' AND NOT EXISTS (SELECT FROM unnest(string_to_array($1, ' ')) w WHERE s.body NOT LIKE '%' || w || '%' AND d.name NOT LIKE '%' || w || '%')
-		ORDER BY s.rank DESC, s.resource_id DESC`, text)
+		ORDER BY `+order, text)
 	if err != nil {
 		t.Fatal(err)
 	}
