@@ -28,7 +28,12 @@ func (c *Client) Search(ctx context.Context, text string) ([]Entry, error) {
 // Dump writes every entry that the caller may read to w, one JSON object (a Resource) a line. An early end is an error that matches
 // ErrTruncated; what was written by then is not the whole.
 func (c *Client) Dump(ctx context.Context, w io.Writer) error {
-	resp, err := c.send(ctx, http.MethodGet, "/resources.jsonl", nil)
+	return c.download(ctx, "/resources.jsonl", w)
+}
+
+// download writes what a route answers with to w.
+func (c *Client) download(ctx context.Context, path string, w io.Writer) error {
+	resp, err := c.send(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return err
 	}

@@ -71,3 +71,19 @@ func (c *Client) ApplyImport(ctx context.Context, id string, changes ...Change) 
 func (c *Client) EachImportError(ctx context.Context, id string) iter.Seq2[ImportError, error] {
 	return Each[ImportError](ctx, c, "/imports/"+id+"/errors")
 }
+
+// ImportResult writes the file of an import to w again, with a column that says what is wrong.
+func (c *Client) ImportResult(ctx context.Context, id string, w io.Writer) error {
+	return c.download(ctx, "/imports/"+url.PathEscape(id)+"/result", w)
+}
+
+// ImportTemplate writes the workbook to fill in to w.
+func (c *Client) ImportTemplate(ctx context.Context, w io.Writer) error {
+	return c.download(ctx, "/directory/template", w)
+}
+
+// ExportDirectory writes all entries that the caller may read to w, in a form that can be imported again; narrow holds format (xlsx
+// or csv, in a zip file) and what a search may be narrowed by: department_id, q, base_database, share_type, update_cycle.
+func (c *Client) ExportDirectory(ctx context.Context, narrow url.Values, w io.Writer) error {
+	return c.download(ctx, "/directory/export?"+narrow.Encode(), w)
+}

@@ -27,7 +27,7 @@ import (
 var withoutCommand = []string{
 	"POST /setup", "POST /sessions", "POST /sessions/second-factor", "DELETE /sessions/current", "PUT /users/me/password", "PUT /me/password", "GET /me",
 	"GET /openapi/{grant}.json", "GET /resources/{id}/documents/{sha256}", "GET /resources.jsonl", "GET /dcat", "GET /dcat/{resource}",
-	// Files, which the console and the client library send and take.
+	// Files, which have commands of their own: import send, result and template, resource export.
 	"POST /imports", "GET /imports/{id}/result", "GET /directory/template", "GET /directory/export",
 }
 
@@ -270,6 +270,7 @@ func checkOneGrantByCommands(t *testing.T, h *hubtest.Hub, sample hubtest.Sample
 		t.Errorf("status: %s", status)
 	}
 	s.checkForms(grant, sample)
+	s.checkSheets(sample)
 	s.must("auditor", "logout")
 	if code, _, _ := s.run("auditor", "whoami"); code != exitRefused {
 		t.Errorf("after signing out: exit code %d", code)
@@ -362,6 +363,40 @@ func (s shell) checkForms(grant string, sample hubtest.Sample) {
 	}
 	if out := s.must("police_operator", "api", "GET", "/runs/"+run); !strings.Contains(out, run) {
 		t.Errorf("any route: %s", out)
+	}
+}
+
+// checkSheets takes the directory out into files, and files into the directory.
+func (s shell) checkSheets(sample hubtest.Sample) {
+	t := s.t
+	t.Helper()
+	whole, template, result := filepath.Join(s.home, "directory.zip"), filepath.Join(s.home, "template.xlsx"), filepath.Join(s.home, "result.xlsx")
+	s.must("police_operator", "resource", "export", "--format", "csv", "-o", whole)
+	if said := s.must("police_operator", "import", "send", whole, "--every", "100ms", "--apply"); !strings.Contains(said, "1 entries: 0 new, 0 changed, 1 as they are, 0 with mistakes") || !strings.Contains(said, "nothing to write") {
+		t.Errorf("what was exported is sent in: %s", said)
+	}
+	s.must("police_operator", "import", "template", "-o", template)
+	if raw, err := os.ReadFile(template); err != nil || !strings.HasPrefix(string(raw), "PK") {
+		t.Errorf("the workbook to fill in: %v, %.20q", err, raw)
+	}
+	wrong := s.file("wrong.csv", "资源名称,更新周期\n示例甲,常常\n示例乙,每日\n")
+	code, said, errOut := s.run("police_operator", "import", "send", wrong, "--every", "100ms", "--apply")
+	if code != exitValidation || !strings.Contains(said, "2 entries: 1 new, 0 changed, 0 as they are, 1 with mistakes") || !strings.Contains(said, "!B2") || !strings.Contains(errOut, "import result ") {
+		t.Errorf("a wrong file: exit code %d, %s%s", code, said, errOut)
+	}
+	id, _, _ := strings.Cut(said, ":")
+	s.must("police_operator", "import", "result", id, "-o", result)
+	if raw, err := os.ReadFile(result); err != nil || !strings.HasPrefix(string(raw), "PK") {
+		t.Errorf("the file with what is wrong: %v, %.20q", err, raw)
+	}
+	if said := s.must("police_operator", "import", "send", wrong, "--mode", "good", "--every", "100ms", "--apply"); !strings.Contains(said, "1 entries are written") {
+		t.Errorf("what is right of a wrong file: %s", said)
+	}
+	if found := s.must("police_operator", "resource", "list", "--state", "draft"); !strings.Contains(found, "示例乙") || strings.Contains(found, "示例甲") {
+		t.Errorf("drafts after the import: %s", found)
+	}
+	if code, _, errOut := s.run("police_operator", "import", "send", template+"x"); code != exitValidation || !strings.Contains(errOut, "cannot be read") {
+		t.Errorf("a file that is not there: exit code %d, %s", code, errOut)
 	}
 }
 

@@ -52,6 +52,7 @@ type commands struct {
 	Pull       cli.Pull       `cmd:"" help:"Keep a copy of what a grant gives, in PostgreSQL or a folder."`
 	Run        runCommands    `cmd:"" help:"Executions of tasks."`
 	Resource   entryCommands  `cmd:"" help:"Directory entries."`
+	Import     importCommands `cmd:"" help:"Files of entries."`
 	API        cli.Raw        `cmd:"" name:"api" help:"Call any route of the API."`
 	Completion cli.Completion `cmd:"" help:"Print a script that completes commands."`
 }
@@ -63,7 +64,15 @@ type runCommands struct {
 
 // entryCommands are likewise those about directory entries.
 type entryCommands struct {
-	Dump cli.Dump `cmd:"" help:"Write every entry that I may read, one JSON object a line."`
+	Dump   cli.Dump            `cmd:"" help:"Write every entry that I may read, one JSON object a line."`
+	Export cli.ExportDirectory `cmd:"" help:"Write entries into a workbook or CSV that can be imported again."`
+}
+
+// importCommands are likewise those about files of entries.
+type importCommands struct {
+	Send     cli.SendImport     `cmd:"" help:"Send a file of entries in, and wait for its check; with --apply, write them."`
+	Result   cli.ImportResult   `cmd:"" help:"Fetch the file again, with a column that says what is wrong."`
+	Template cli.ImportTemplate `cmd:"" help:"Fetch the workbook to fill in."`
 }
 
 // settings are the options that every command with a hub or database takes. Empty ones are not given.

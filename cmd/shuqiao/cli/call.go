@@ -15,8 +15,12 @@ import (
 	"github.com/shuqiao/shuqiao/internal/fault"
 )
 
-// maxInput bounds what is read from files and standard input.
-const maxInput = 16 << 20
+const (
+	// maxInput bounds what is read from files and standard input.
+	maxInput = 16 << 20
+	// maxSheet bounds a file of entries as the hub does.
+	maxSheet = 32 << 20
+)
 
 // Call is a command with what people gave it.
 type Call struct {
@@ -127,7 +131,10 @@ func nest(object map[string]any, names []string, value any) {
 	object[names[0]] = value
 }
 
-func readInput(t *Terminal, name string) ([]byte, error) {
+func readInput(t *Terminal, name string) ([]byte, error) { return readFile(t, name, maxInput) }
+
+// readFile reads a file, or standard input for -, of at most so many bytes.
+func readFile(t *Terminal, name string, most int64) ([]byte, error) {
 	var from io.Reader = t.In
 	if name != "-" {
 		file, err := os.Open(name)
@@ -137,12 +144,12 @@ func readInput(t *Terminal, name string) ([]byte, error) {
 		defer file.Close()
 		from = file
 	}
-	raw, err := io.ReadAll(io.LimitReader(from, maxInput+1))
+	raw, err := io.ReadAll(io.LimitReader(from, most+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
-	if len(raw) > maxInput {
-		return nil, fault.New(fault.TooLarge, "usage", "the file is larger than %d MiB", maxInput>>20)
+	if int64(len(raw)) > most {
+		return nil, fault.New(fault.TooLarge, "usage", "the file is larger than %d MiB", most>>20)
 	}
 	return raw, nil
 }

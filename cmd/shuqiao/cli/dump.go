@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -20,18 +21,23 @@ func (d *Dump) Run(t *Terminal) error {
 	if err != nil {
 		return err
 	}
-	if d.Output == "" {
-		return hub.Dump(t.Ctx, t.Out)
+	return writeTo(t, d.Output, func(w io.Writer) error { return hub.Dump(t.Ctx, w) })
+}
+
+// writeTo has something written to standard output, or to a file that appears under its name when it is whole.
+func writeTo(t *Terminal, name string, write func(io.Writer) error) error {
+	if name == "" || name == "-" {
+		return write(t.Out)
 	}
-	file, err := os.CreateTemp(filepath.Dir(d.Output), ".dump-*")
+	file, err := os.CreateTemp(filepath.Dir(name), ".shuqiao-*")
 	if err != nil {
 		return fmt.Errorf("making the file: %w", err)
 	}
 	defer os.Remove(file.Name()) // Gone when it was renamed.
-	if err := errors.Join(hub.Dump(t.Ctx, file), file.Close()); err != nil {
+	if err := errors.Join(write(file), file.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(file.Name(), d.Output); err != nil {
+	if err := os.Rename(file.Name(), name); err != nil {
 		return fmt.Errorf("naming the file: %w", err)
 	}
 	return nil
