@@ -57,11 +57,14 @@ func entries() []*entry {
 // withheld is the name of the entry that is never shared.
 const withheld = "收养登记信息"
 
-// compile registers the base databases and gets one entry for each published, and one that is withheld.
+// compile registers the base databases and the departments' systems, gets one entry for each base database published, and one that is
+// withheld, and has the sources of two data elements and a change put on record.
 func (s *story) compile(ctx context.Context) error {
 	s.tell.Step(1, "One directory: six base databases get a lead department, a key and an entry")
-	if err := s.registerBases(ctx); err != nil {
-		return err
+	for _, register := range []func(context.Context) error{s.registerBases, s.listSystems} {
+		if err := register(ctx); err != nil {
+			return err
+		}
 	}
 	raw, err := all[client.Template](ctx, s.hub, "platform_operator", "/templates")
 	if err != nil {
@@ -92,7 +95,12 @@ func (s *story) compile(ctx context.Context) error {
 	} else {
 		s.tell.Note("Operators compile from templates, the head of the department has signed, its admin approves, the data bureau publishes.")
 	}
-	return s.compileWithheld(ctx)
+	for _, next := range []func(context.Context) error{s.compileWithheld, s.declareSources, s.noteChange} {
+		if err := next(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func inWords(share string) string {
@@ -169,7 +177,7 @@ func (s *story) statements(e *entry) client.Metadata {
 		SecrecyAssess: assessment("数据保密风险评估"), PIAssess: assessment("个人信息保护影响评估"),
 		HeadSignoff:  &client.Signoff{Name: "示例负责人", Date: signedOn, Document: "示例签批〔2026〕" + e.key + "号"},
 		CollectBasis: "本部门法定职责", ContactName: "示例联系人", ContactPhone: "0575-00000000", Level: "city",
-		DivisionCode: city.CityDivision, Themes: e.themes,
+		DivisionCode: city.CityDivision, Themes: e.themes, SystemID: s.systems[e.key],
 	}
 }
 

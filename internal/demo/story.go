@@ -42,6 +42,7 @@ type story struct {
 
 	people      []person
 	departments map[string]client.Department // By key.
+	systems     map[string]string            // Id of the information system of a department, by its key.
 	resources   map[string]*entry            // By template.
 	wrong       []city.Wrong                 // Wrong rows as they were built and not corrected since.
 
@@ -64,7 +65,7 @@ func Tell(ctx context.Context, opt Options, tell *Teller) (Ready, error) {
 		return Ready{}, err
 	}
 	s := &story{
-		Options: opt, tell: tell, kept: kept, departments: map[string]client.Department{}, resources: map[string]*entry{},
+		Options: opt, tell: tell, kept: kept, departments: map[string]client.Department{}, systems: map[string]string{}, resources: map[string]*entry{},
 		people: everybody(),
 	}
 	if kept.Scale != 0 && kept.Scale != opt.Scale {
