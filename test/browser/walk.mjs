@@ -21,13 +21,14 @@ import * as finding from './stories/finding.mjs'
 import * as hostile from './stories/hostile.mjs'
 import * as keyboard from './stories/keyboard.mjs'
 import * as languages from './stories/languages.mjs'
+import * as replacing from './stories/replacing.mjs'
 import * as sessionEnd from './stories/session-end.mjs'
 import * as together from './stories/together.mjs'
 
 // What stands in one line may be played at once. The pages are crawled when there is something on them, and hostile input, which
 // touches everything, comes last.
 const acts = [
-  { day, cataloguing, finding, keyboard, languages, administrators, together },
+  { day, cataloguing, finding, keyboard, languages, administrators, together, replacing },
   crawling.byRole,
   { 'session-end': sessionEnd },
   { hostile },
