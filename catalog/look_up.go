@@ -99,6 +99,9 @@ func (s *Service) lookUp(ctx context.Context, f filter, o order, n int) ([]posit
 		parts = append(parts, name+" AS MATERIALIZED ("+f.onTier(tier, o.columns(), o.arrivals)+holds+continued+" ORDER BY "+o.descending()+limit+")")
 		names = append(names, "SELECT rank, at, id FROM "+name)
 	}
+	if len(parts) == 0 { // The page before ended below the lowest tier.
+		return nil, nil
+	}
 	return s.plannedPositions(ctx, "WITH "+strings.Join(parts, ", ")+" "+strings.Join(names, " UNION ALL ")+limit, f.args)
 }
 

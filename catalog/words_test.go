@@ -2,9 +2,11 @@ package catalog
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -166,6 +168,30 @@ func firstPages(ctx context.Context, t *testing.T, s *Service, p authz.Principal
 	}
 	if diff := cmp.Diff(want[:min(len(got), len(want))], got); diff != "" || len(got) < min(len(want), enough) {
 		t.Fatalf("%s %q by %d: found %d of %d (-want +got):\n%s", q.Text, q.Sort, size, len(got), len(want), diff)
+	}
+}
+
+// A cursor of another state's list, or one that somebody made up, finds what comes after it, and that may be nothing.
+func TestForeignCursors(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	url := pgtest.Empty(t)
+	if err := makeDirectory(ctx, url, 30); err != nil {
+		t.Fatal(err)
+	}
+	d := authztest.OpenURL(t, url)
+	s, err := New(Options{DB: d, Enforcer: authztest.Start(t, d).Enforcer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := authztest.Person(benchDepartment(0), authz.DeptOperator)
+	for rank, want := range map[int64]int{math.MinInt64: 0, -1: 0, 0: 0, maxRank: 0, places + maxRank: 30, math.MaxInt64: 30} {
+		for _, text := range []string{"", "登记", "的"} {
+			found, _, err := s.Search(ctx, p, Query{Text: text, Sort: ByRelevance}, db.Page{Cursor: db.Next(rank, time.Time{}, uuid.Max)})
+			if err != nil || text == "" && len(found) != min(want, db.Page{}.Size()) {
+				t.Errorf("%q after rank %d: %d hits, %v", text, rank, len(found), err)
+			}
+		}
 	}
 }
 
