@@ -21,7 +21,7 @@ export async function prepare(hub) {
   await asked(call, hub, 'social', 'certificate', {
     items: ['cert_name', 'holder_name'], ...why('《中华人民共和国社会保险法》第七十四条', '核对待遇领取人的证照', 'pension.certificate', '待遇领取人证照核对'),
   })
-  for (const [name, state] of [['人口信息管理系统', 'live'], ['居住证办理系统', 'live'], ['旧户籍查询系统', 'zombie']]) await call('police_operator', 'POST', '/systems', { name, state })
+  for (const [name, state] of [['居住证办理系统', 'live'], ['旧户籍查询系统', 'zombie']]) await call('police_operator', 'POST', '/systems', { name, state })
 }
 
 const grantOf = (hub) => hub.demo.grants.find((g) => g.resource === hub.population.id)
@@ -90,7 +90,8 @@ export const pictures = [
   { name: 'code-table', who: 'platform_operator', show: follow('/ui/code-tables', '#editable a') },
   { name: 'calendar', who: 'social_operator', english: true, show: at('/ui/calendar?year=2026&from=2026-09-30&days=10') },
   { name: 'coverage', who: 'platform_operator', show: at('/ui/systems/coverage') },
-  { name: 'element', who: 'platform_operator', show: follow('/ui/data-elements', 'main table a[href^="/ui/data-elements/"]') },
+  { name: 'element', who: 'platform_operator', show: at('/ui/data-elements/citizen_id') },
+  { name: 'changes', who: 'platform_operator', show: at('/ui/changes') },
   // Whoever watches and administers.
   { name: 'people', who: 'system_admin', show: at('/ui/people') },
   { name: 'health', who: 'system_admin', show: at('/ui/health') },
