@@ -19,6 +19,7 @@ type Verifier struct {
 
 	mu     sync.Mutex
 	latest Verification
+	ended  chan struct{} // Closed when the pass under way, or the last one, has ended.
 }
 
 // Verification is one pass over the log; the zero value is none.
@@ -41,15 +42,17 @@ func NewVerifier(d *db.DB, opt VerifyOptions, log *slog.Logger) *Verifier {
 	return &Verifier{db: d, opt: opt, log: log, asked: make(chan struct{}, 1)}
 }
 
-// Start asks for a pass; while one is under way, that one is the answer.
-func (v *Verifier) Start(by Actor) {
+// Start asks for a pass, and returns what is closed when it has ended; while one is under way, that one is the answer.
+func (v *Verifier) Start(by Actor) <-chan struct{} {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.latest.UnderWay() {
-		return
+		return v.ended
 	}
+	v.ended = make(chan struct{})
 	v.latest = Verification{By: by, StartedAt: time.Now().UTC()}
 	v.asked <- struct{}{} // Never full: a pass is under way from here to its end.
+	return v.ended
 }
 
 // Latest returns the pass under way, or the last one that ended.
@@ -73,6 +76,7 @@ func (v *Verifier) Run(ctx context.Context) error {
 		}
 		v.mu.Lock()
 		v.latest.EndedAt, v.latest.Report, v.latest.Failed = time.Now().UTC(), report, err != nil
+		close(v.ended)
 		v.mu.Unlock()
 	}
 }

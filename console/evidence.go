@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/url"
 	"slices"
@@ -54,9 +55,11 @@ func (c *console) verifyLog(v *visit) error {
 	if _, err := v.Enforcer.Check(v.r.Context(), v.principal, authz.AuditVerify, authz.Target{Kind: "event"}); err != nil {
 		return err
 	}
-	v.Verifier.Start(v.principal.Actor())
-	for end := time.Now().Add(verifyPatience); v.Verifier.Latest().UnderWay() && time.Now().Before(end); {
-		time.Sleep(20 * time.Millisecond)
+	patience, stop := context.WithTimeout(v.r.Context(), verifyPatience)
+	defer stop()
+	select {
+	case <-v.Verifier.Start(v.principal.Actor()):
+	case <-patience.Done():
 	}
 	return v.to(prefix+"/audit", "")
 }
