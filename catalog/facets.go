@@ -54,7 +54,7 @@ func (s *Service) Facets(ctx context.Context, p authz.Principal, q Query) (Facet
 	out := Facets{
 		Total: counted.sum("total"), BaseDatabases: counted.of("base"), Departments: counted.of("department"), ShareTypes: counted.of("share"),
 		ShareMethods: counted.of("method"), UpdateCycles: counted.of("cycle"), Grades: counted.of("grade"), Timeliness: counted.of("timeliness"),
-		Themes: counted.of("theme"), Open: counted.sum("open"), HasData: counted.sum("data"), Capped: f.narrow() && counted.sum("total") > MostCounted,
+		Themes: counted.of("theme"), Open: counted.sum("open"), HasData: counted.sum("data"), Capped: f.narrow && counted.sum("total") > MostCounted,
 	}
 	if out.Divisions, err = s.divisions(ctx, out.Departments); err != nil {
 		return Facets{}, err
@@ -105,7 +105,7 @@ func (s *Service) counts(ctx context.Context, f *filter) (tallies, error) {
 	if f.nothing {
 		return tallies{}, nil
 	}
-	if !f.narrow() && f.state == Published {
+	if !f.narrow && f.state == Published {
 		var many bool
 		err := s.db.Pool.QueryRow(ctx, "SELECT count(*) > $1 FROM (SELECT FROM resource_search WHERE state = 'published' LIMIT $1 + 1) s", MostCounted).Scan(&many)
 		if err != nil {

@@ -58,7 +58,7 @@ var orders = map[Sort]order{
 }
 
 // tier is the tier of a position by relevance.
-func (p position) tier() int { return int(min(max(p.Rank, 0)/places, tiers)) }
+func (p position) tier() int { return int(min(max(p.Rank, 0)/places, tiers+1)) }
 
 // descending is the ORDER BY of a key.
 func (o order) descending() string {
@@ -66,14 +66,18 @@ func (o order) descending() string {
 }
 
 // filter is a search as conditions on a row s of resource_search. Each is exact; match and whatever is made of it only says where to look.
+// The conditions are the same whatever a search is narrowed by, with nothing for their parameters where it is not: connections keep the
+// plans of statements, and so there have to be few.
 type filter struct {
 	state    State
 	sight    sight
 	exact    []string // Conditions on the columns of s and a.
 	args     []any
-	match    []string // tsqueries that every hit satisfies; the state is not among them.
-	arrivals bool     // A condition is about what has arrived.
-	nothing  bool     // Nothing can be found.
+	match    []string    // tsqueries that every hit satisfies; the state is not among them.
+	within   []uuid.UUID // Departments; nil for all.
+	narrow   bool        // Anything besides the state narrows the search.
+	arrivals bool        // A condition is about what has arrived.
+	nothing  bool        // Nothing can be found.
 	after    *position
 }
 
@@ -83,11 +87,21 @@ func (f *filter) param(v any) string {
 	return "$" + strconv.Itoa(len(f.args))
 }
 
-// only narrows to rows whose column has a value, by which mark says that words have it.
-func (f *filter) only(column, kind, value string) {
-	if value = clean(value); value != "" {
-		f.exact = append(f.exact, column+" = "+f.param(value))
-		f.match = append(f.match, quoted(mark(kind, value)))
+// only narrows to rows that have a value, unless it is empty: is compares the value with their column, and mark says that words have it.
+func (f *filter) only(is, kind, value string) {
+	value = clean(value)
+	name := f.param(value) + "::text"
+	f.exact = append(f.exact, "("+name+" = '' OR "+name+" = "+is+")")
+	if value != "" {
+		f.looked(quoted(mark(kind, value)))
+	}
+}
+
+// looked adds a tsquery; "" is none, though the search is narrowed.
+func (f *filter) looked(match string) {
+	f.narrow = true
+	if match != "" {
+		f.match = append(f.match, "("+match+")")
 	}
 }
 
@@ -111,27 +125,30 @@ func (s *Service) narrowed(ctx context.Context, p authz.Principal, q Query) (*fi
 	f.only("s.share_type", "h", string(q.ShareType))
 	f.only("s.update_cycle", "c", string(q.UpdateCycle))
 	f.only("s.grade", "g", string(q.Grade))
-	if method := clean(string(q.ShareMethod)); method != "" {
-		f.exact = append(f.exact, f.param(method)+" = ANY(s.share_methods)")
-		f.match = append(f.match, quoted(mark("m", method)))
-	}
-	if theme := clean(q.Theme); theme != "" {
-		f.exact = append(f.exact, f.param(theme)+" = ANY(s.themes)")
-		f.match = append(f.match, quoted(mark("t", theme)))
-	}
+	f.only("ANY(s.share_methods)", "m", string(q.ShareMethod))
+	f.only("ANY(s.themes)", "t", q.Theme)
+	open := f.param(q.Open) + "::boolean"
+	f.exact = append(f.exact, "("+open+" IS NULL OR s.open = "+open+")")
 	if q.Open != nil {
-		f.exact = append(f.exact, "s.open = "+f.param(*q.Open))
-		f.match = append(f.match, quoted(mark("o", strconv.FormatBool(*q.Open))))
+		f.looked(quoted(mark("o", strconv.FormatBool(*q.Open))))
 	}
 	if q.HasData != nil {
-		f.arrivals = true
+		f.arrivals, f.narrow = true, true
 		f.exact = append(f.exact, "(a.at IS NOT NULL) = "+f.param(*q.HasData))
 	}
 	if timeliness := clean(string(q.Timeliness)); timeliness != "" {
-		f.arrivals = true
+		f.arrivals, f.narrow = true, true
 		f.exact = append(f.exact, punctual+" = "+f.param(timeliness))
 	}
-	return f, s.narrowedByText(ctx, f, q)
+	if err := s.narrowedByText(ctx, f, q); err != nil {
+		return nil, err
+	}
+	within := f.param(f.within) + "::uuid[]"
+	f.exact = append(f.exact, "("+within+" IS NULL OR s.department_id = ANY("+within+"))")
+	if f.within != nil && len(f.within) <= maxMarks {
+		f.looked(anyOf(departmentMarks(f.within)))
+	}
+	return f, nil
 }
 
 // narrowedByText adds the conditions that need the departments: whose entries are meant, and what the text may be the name of.
@@ -159,29 +176,26 @@ func (s *Service) narrowedByText(ctx context.Context, f *filter, q Query) error 
 			f.nothing = true
 			return nil
 		}
-		holds := "s.body LIKE " + f.param(like(t.text))
-		match := t.match
-		if named := o.called(t.text); len(named) > 0 {
-			holds = "(" + holds + " OR s.department_id = ANY(" + f.param(named) + "::uuid[]))"
-			if match = ""; len(named) <= maxMarks {
-				match = "(" + t.match + ") | " + anyOf(departmentMarks(named))
-			}
+		match, named := t.match, o.called(t.text)
+		f.exact = append(f.exact, "(s.body LIKE "+f.param(like(t.text))+" OR s.department_id = ANY("+f.param(named)+"::uuid[]))")
+		switch {
+		case len(named) > maxMarks:
+			match = ""
+		case len(named) > 0:
+			match = "(" + match + ") | " + anyOf(departmentMarks(named))
 		}
-		f.exact = append(f.exact, holds)
-		if match != "" {
-			f.match = append(f.match, "("+match+")")
-		}
+		f.looked(match)
 	}
 	return nil
 }
 
 // of narrows to the entries of some departments.
 func (f *filter) of(departments []uuid.UUID) {
-	f.nothing = f.nothing || len(departments) == 0
-	f.exact = append(f.exact, "s.department_id = ANY("+f.param(departments)+"::uuid[])")
-	if len(departments) <= maxMarks && len(departments) > 0 {
-		f.match = append(f.match, anyOf(departmentMarks(departments)))
+	if f.within != nil {
+		departments = both(f.within, departments)
 	}
+	f.within = append([]uuid.UUID{}, departments...)
+	f.nothing, f.narrow = f.nothing || len(departments) == 0, true
 }
 
 func departmentMarks(ids []uuid.UUID) []string {
@@ -198,11 +212,6 @@ func (f *filter) from(rows string, arrived bool) string {
 		return rows + " s " + arrivals
 	}
 	return rows + " s"
-}
-
-// narrow reports whether anything besides the state narrows the search.
-func (f *filter) narrow() bool {
-	return len(f.exact) > 1
 }
 
 // punctual is what Punctuality says, of a row s with arrivals a.

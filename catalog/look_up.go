@@ -80,9 +80,9 @@ func (s *Service) inOrder(ctx context.Context, f filter, o order, n int) ([]posi
 func (s *Service) lookUp(ctx context.Context, f filter, o order, n int) ([]position, error) {
 	f.args = slices.Clone(f.args)
 	holds := f.holds()
-	continued := f.continued(o)
 	limit := " LIMIT " + f.param(n)
 	if !o.tiers {
+		continued := f.continued(o)
 		var parts []string
 		for _, tier := range f.tiers() {
 			parts = append(parts, f.onTier(tier, o.columns(), o.arrivals)+holds+continued)
@@ -90,17 +90,16 @@ func (s *Service) lookUp(ctx context.Context, f filter, o order, n int) ([]posit
 		return s.plannedPositions(ctx, "WITH f AS MATERIALIZED ("+strings.Join(parts, " UNION ALL ")+
 			") SELECT rank, at, id FROM f ORDER BY rank DESC, at DESC, id DESC"+limit, f.args)
 	}
+	from := position{Rank: (tiers + 1) * places}
+	if f.after != nil {
+		from = *f.after
+	}
+	after := " AND " + o.key + " < (" + strings.Join(o.after(&f, from), ", ") + ")"
+	highest := f.param(from.tier()) + "::int"
 	var parts, names []string
 	for _, tier := range f.tiers() {
-		if f.after != nil && tier > f.after.tier() {
-			continue
-		}
-		name := fmt.Sprintf("t%d", tier)
-		parts = append(parts, name+" AS MATERIALIZED ("+f.onTier(tier, o.columns(), o.arrivals)+holds+continued+" ORDER BY "+o.descending()+limit+")")
-		names = append(names, "SELECT rank, at, id FROM "+name)
-	}
-	if len(parts) == 0 { // The page before ended below the lowest tier.
-		return nil, nil
+		parts = append(parts, fmt.Sprintf("t%d AS MATERIALIZED (%s%s%s AND %s >= %d ORDER BY %s%s)", tier, f.onTier(tier, o.columns(), o.arrivals), holds, after, highest, tier, o.descending(), limit))
+		names = append(names, fmt.Sprintf("SELECT rank, at, id FROM t%d", tier))
 	}
 	return s.plannedPositions(ctx, "WITH "+strings.Join(parts, ", ")+" "+strings.Join(names, " UNION ALL ")+limit, f.args)
 }

@@ -46,7 +46,7 @@ func (s *Service) Suggest(ctx context.Context, p authz.Principal, text string) (
 			continue
 		}
 		f.exact = append(f.exact, "s.name LIKE "+f.param(like(t.text)))
-		f.match = append(f.match, "("+t.named+")")
+		f.looked(t.named)
 	}
 	if f.nothing {
 		return []Completion{}, nil

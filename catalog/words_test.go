@@ -195,6 +195,55 @@ func TestForeignCursors(t *testing.T) {
 	}
 }
 
+// However a search is narrowed and whatever page it asks for, connections keep the plans of few statements: each takes 200 KB.
+func TestSearchesKeepFewPlans(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	url := pgtest.Empty(t)
+	if err := makeDirectory(ctx, url, 60); err != nil {
+		t.Fatal(err)
+	}
+	d, err := db.Open(ctx, db.Options{URL: url, MaxConns: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	s, err := New(Options{DB: d, Enforcer: authztest.Start(t, authztest.OpenURL(t, url)).Enforcer, CountedFor: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := authztest.Person(benchDepartment(0), authz.DeptOperator)
+	yes := true
+	for _, text := range []string{"登记", "名单", "镜湖", "规划"} {
+		for _, q := range []Query{
+			{}, {Grade: L2}, {UpdateCycle: Daily, Theme: "公共服务"}, {ShareType: Conditional}, {ShareMethod: ByAPI, Open: &yes},
+			{DepartmentID: benchDepartment(3)}, {DepartmentID: benchDepartment(3), Below: true, BaseDatabase: "credit"}, {Division: "330600"},
+		} {
+			q.Text, q.Sort = text, ByRelevance
+			page := db.Page{Limit: 2}
+			for range 3 {
+				_, next, err := s.Search(ctx, p, q, page)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if page.Cursor = next; next == "" {
+					break
+				}
+			}
+			if _, err := s.Facets(ctx, p, q); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := s.Suggest(ctx, p, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var plans int
+	if err := d.Pool.QueryRow(ctx, "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE $1", "%s.tier = 7%").Scan(&plans); err != nil || plans != 3 {
+		t.Errorf("a connection keeps %d plans of searches, suggestions and counts, want one each, %v", plans, err)
+	}
+}
+
 // unindexed is a search in some order without any index.
 func unindexed(ctx context.Context, t *testing.T, d *db.DB, text, order string) []uuid.UUID {
 	t.Helper()
