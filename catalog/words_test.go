@@ -216,8 +216,14 @@ func TestSearchesKeepFewPlans(t *testing.T) {
 	yes := true
 	for _, text := range []string{"登记", "名单", "镜湖", "规划"} {
 		for _, q := range []Query{
-			{}, {Grade: L2}, {UpdateCycle: Daily, Theme: "公共服务"}, {ShareType: Conditional}, {ShareMethod: ByAPI, Open: &yes},
-			{DepartmentID: benchDepartment(3)}, {DepartmentID: benchDepartment(3), Below: true, BaseDatabase: "credit"}, {Division: "330600"},
+			{},
+			{Grade: L2},
+			{UpdateCycle: Daily, Theme: "公共服务"},
+			{ShareType: Conditional},
+			{ShareMethod: ByAPI, Open: &yes},
+			{DepartmentID: benchDepartment(3)},
+			{DepartmentID: benchDepartment(3), Below: true, BaseDatabase: "credit"},
+			{Division: "330600"},
 		} {
 			q.Text, q.Sort = text, ByRelevance
 			page := db.Page{Limit: 2}
