@@ -76,7 +76,8 @@ func (s *Service) inOrder(ctx context.Context, f filter, o order, n int) ([]posi
 }
 
 // lookUp finds hits by their words, tier by tier. An order that has the tiers first needs no lower one than the one that fills the page:
-// PostgreSQL takes of a WITH query, and so of a tier, no more rows than it is asked for.
+// PostgreSQL takes of a WITH query, and so of a tier, no more rows than it is asked for, and reads what is materialized one after the
+// other, as written.
 func (s *Service) lookUp(ctx context.Context, f filter, o order, n int) ([]position, error) {
 	f.args = slices.Clone(f.args)
 	holds := f.holds()
