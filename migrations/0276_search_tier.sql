@@ -16,10 +16,11 @@ CREATE FUNCTION search_tier_of(state text, rank int, resource_id uuid) RETURNS s
         ELSE coalesce((SELECT max(t.tier) FROM search_tier t WHERE ($2, $3) >= (t.rank, t.resource_id)), 1::smallint) END $$;
 -- +goose StatementEnd
 
-ALTER TABLE resource_search ADD COLUMN tier smallint NOT NULL DEFAULT 0 CHECK (tier BETWEEN 0 AND 7);
-UPDATE resource_search SET tier = 1 WHERE state = 'published';
-ALTER TABLE resource_search ALTER COLUMN tier DROP DEFAULT;
+-- Nearly all entries are published: theirs is the default, so that no row of them is written again.
 DROP INDEX resource_search_words, resource_search_rank;
+ALTER TABLE resource_search ADD COLUMN tier smallint NOT NULL DEFAULT 1 CHECK (tier BETWEEN 0 AND 7);
+UPDATE resource_search SET tier = 0 WHERE state <> 'published';
+ALTER TABLE resource_search ALTER COLUMN tier DROP DEFAULT;
 CREATE INDEX resource_search_rank ON resource_search (state, tier DESC, rank DESC, resource_id DESC);
 CREATE INDEX resource_search_words_0 ON resource_search USING gin (words) WITH (gin_pending_list_limit = 256) WHERE tier = 0;
 CREATE INDEX resource_search_words_1 ON resource_search USING gin (words) WITH (gin_pending_list_limit = 256) WHERE tier = 1;
