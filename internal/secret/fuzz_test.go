@@ -10,6 +10,7 @@ func FuzzPasswordHash(f *testing.F) {
 	f.Add("$argon2id$v=19$m=64,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
 	f.Add("$argon2id$v=19$m=4294967295,t=1,p=1$$")
 	f.Add("$$$$$")
+	f.Add("$argon2id$v=19$m=1,t=1,p=1$000000000\r00$00000000000000000000000")
 	f.Fuzz(func(t *testing.T, text string) {
 		h, err := parsePHC(text)
 		if err != nil {

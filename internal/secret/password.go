@@ -152,7 +152,7 @@ func parsePHC(s string) (phc, error) {
 		return h, ErrPasswordHash
 	}
 	m := &h.params
-	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &m.MemoryKiB, &m.Time, &m.Parallelism); err != nil || h.costs() != parts[3] {
+	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &m.MemoryKiB, &m.Time, &m.Parallelism); err != nil {
 		return h, ErrPasswordHash
 	}
 	if m.MemoryKiB == 0 || m.MemoryKiB > maxMemoryKiB || m.Time == 0 || m.Time > maxTime || m.Parallelism == 0 || m.Parallelism > maxLanes {
@@ -163,6 +163,9 @@ func parsePHC(s string) (phc, error) {
 		return h, ErrPasswordHash
 	}
 	if h.sum, err = base64.RawStdEncoding.Strict().DecodeString(parts[5]); err != nil || len(h.sum) < 16 || len(h.sum) > 64 {
+		return h, ErrPasswordHash
+	}
+	if h.String() != s { // Decoding passes over ends of lines.
 		return h, ErrPasswordHash
 	}
 	return h, nil
