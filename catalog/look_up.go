@@ -63,16 +63,18 @@ func (s *Service) searchable(ctx context.Context) (rows float64, err error) {
 func (s *Service) walk(ctx context.Context, f filter, o order, n, rows int) ([]position, error) {
 	f.args = slices.Clone(f.args)
 	seen := "s.state = '" + string(f.state) + "'" + f.continued(o)
-	return s.positions(ctx, "SELECT "+o.columns()+" FROM "+
-		f.from("(SELECT * FROM resource_search s WHERE "+seen+" ORDER BY "+o.descending()+" LIMIT "+f.param(rows)+")", o.arrivals)+
-		" WHERE "+strings.Join(f.exact, " AND ")+" ORDER BY "+o.descending()+" LIMIT "+f.param(n), f.args)
+	sql := "SELECT " + o.columns() + " FROM " +
+		f.from("(SELECT * FROM resource_search s WHERE "+seen+" ORDER BY "+o.descending()+" LIMIT "+f.param(rows)+")", o.arrivals) +
+		" WHERE " + strings.Join(f.exact, " AND ") + " ORDER BY " + o.descending() + " LIMIT " + f.param(n)
+	return s.positions(ctx, sql, f.args)
 }
 
 // inOrder asks row by row, in order.
 func (s *Service) inOrder(ctx context.Context, f filter, o order, n int) ([]position, error) {
 	f.args = slices.Clone(f.args)
-	return s.positions(ctx, "SELECT "+o.columns()+" FROM "+f.from("resource_search", o.arrivals)+" WHERE "+strings.Join(f.exact, " AND ")+
-		f.continued(o)+" ORDER BY "+o.descending()+" LIMIT "+f.param(n), f.args)
+	sql := "SELECT " + o.columns() + " FROM " + f.from("resource_search", o.arrivals) + " WHERE " + strings.Join(f.exact, " AND ") +
+		f.continued(o) + " ORDER BY " + o.descending() + " LIMIT " + f.param(n)
+	return s.positions(ctx, sql, f.args)
 }
 
 // lookUp finds hits by their words, tier by tier. An order that has the tiers first needs no lower one than the one that fills the page:

@@ -51,7 +51,8 @@ func (s *Service) tally(ctx context.Context, f *filter, most int) (tallies, erro
 	}
 	departments := map[uuid.UUID]int64{}
 	var h hit
-	err := s.planned(ctx, f.hits(most), f.args, func(rows pgx.Rows) error {
+	sql := f.hits(most)
+	err := s.planned(ctx, sql, f.args, func(rows pgx.Rows) error {
 		into := []any{&h.base, &h.department, &h.share, &h.methods, &h.cycle, &h.grade, &h.themes, &h.open, &h.items, &h.rows, &h.arrived, &h.timeliness}
 		_, err := pgx.ForEachRow(rows, into, func() error {
 			departments[h.department]++

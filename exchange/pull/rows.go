@@ -229,10 +229,11 @@ func (t *terms) resyncHint() string {
 
 // appendResync appends the member resync where it says something.
 func (t *terms) appendResync(dst []byte) []byte {
-	if t.resyncHint() == "" {
+	hint := t.resyncHint()
+	if hint == "" {
 		return dst
 	}
-	return appendString(append(dst, `,"resync":`...), []byte(t.start()))
+	return appendString(append(dst, `,"resync":`...), []byte(hint))
 }
 
 // appendTail appends the members next_cursor and as_of.

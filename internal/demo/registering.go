@@ -10,17 +10,21 @@ import (
 	"github.com/shuqiao/shuqiao/api/client"
 )
 
-// inUse are the information systems that departments register (Order 809 asks each to list all of its own). The Development and Reform
-// Commission has not registered any yet.
-var inUse = []struct{ department, name, state string }{
-	{"police", "人口信息管理系统", "live"},
-	{"market", "市场主体登记系统", "live"},
-	{"land", "标准地址管理系统", "live"},
-	{"statistics", "统计数据管理系统", "live"},
-	{"social", "社会保险信息系统", "live"},
-	{"civil", "社会事务管理系统", "live"},
-	{"data", "电子证照系统", "live"},
-	{"civil", "救灾物资台账系统", "zombie"},
+// registeredSystem is an information system that a department lists.
+type registeredSystem struct{ department, name, state string }
+
+// inUse are the information systems that departments list. The Development and Reform Commission has not listed any yet.
+func inUse() []registeredSystem {
+	return []registeredSystem{
+		{"police", "人口信息管理系统", "live"},
+		{"market", "市场主体登记系统", "live"},
+		{"land", "标准地址管理系统", "live"},
+		{"statistics", "统计数据管理系统", "live"},
+		{"social", "社会保险信息系统", "live"},
+		{"civil", "社会事务管理系统", "live"},
+		{"data", "电子证照系统", "live"},
+		{"civil", "救灾物资台账系统", "zombie"},
+	}
 }
 
 // listSystems has every department say which systems it has, before anything is compiled from them.
@@ -30,7 +34,7 @@ func (s *story) listSystems(ctx context.Context) error {
 		return err
 	}
 	made := 0
-	for _, y := range inUse {
+	for _, y := range inUse() {
 		i := slices.IndexFunc(known, func(k client.System) bool {
 			return k.Name == y.name && k.DepartmentID == s.departments[y.department].ID
 		})
@@ -57,10 +61,14 @@ func (s *story) listSystems(ctx context.Context) error {
 	return nil
 }
 
-// sourcesOfTruth are the data elements of which departments are the source, and by which entry.
-var sourcesOfTruth = []struct{ element, template, reason string }{
-	{"citizen_id", "base_population", "《中华人民共和国居民身份证法》第三条：公民身份号码由公安机关编制"},
-	{"uscc", "base_legal_person", "统一社会信用代码由登记机关赋予企业（国发〔2015〕33号）"},
+// sourceOfTruth is a data element with the entry of the department that is its source.
+type sourceOfTruth struct{ element, template, reason string }
+
+func sourcesOfTruth() []sourceOfTruth {
+	return []sourceOfTruth{
+		{"citizen_id", "base_population", "《中华人民共和国居民身份证法》第三条：公民身份号码由公安机关编制"},
+		{"uscc", "base_legal_person", "统一社会信用代码由登记机关赋予企业（国发〔2015〕33号）"},
+	}
 }
 
 // declareSources has departments say what they are the source of, and the data bureau confirm it.
@@ -70,7 +78,7 @@ func (s *story) declareSources(ctx context.Context) error {
 		return err
 	}
 	var names []string
-	for _, t := range sourcesOfTruth {
+	for _, t := range sourcesOfTruth() {
 		e := s.resources[t.template]
 		if slices.ContainsFunc(registered, func(r client.ElementSource) bool { return r.Element == t.element }) {
 			continue
@@ -121,14 +129,14 @@ func (s *story) noteChange(ctx context.Context) error {
 	}
 	var change client.ChangeEvent
 	err = s.hub.post(ctx, e.operator(), "/resources/"+e.resource.ID+"/change-events", map[string]string{
-		"cause": "duty", "detail": "地名管理职责划入本部门，标准地址须增加地名标识", "happened_on": s.Clock().In(shanghai).Format(time.DateOnly),
+		"cause": "duty", "detail": "地名管理职责划入本部门，标准地址须增加地名标识", "happened_on": dayOf(s.Clock()),
 	}, &change)
 	if err != nil {
 		return fmt.Errorf("recording a change: %w", err)
 	}
-	s.tell.Done("A duty of the natural resources bureau changes: its entry is to follow by %s, ten working days.", change.DueAt.In(shanghai).Format(time.DateOnly))
+	s.tell.Done("A duty of the natural resources bureau changes: its entry is to follow by %s, ten working days.", dayOf(change.DueAt))
 	return nil
 }
 
-// shanghai is the zone of days.
-var shanghai = time.FixedZone("CST", 8*3600)
+// dayOf is the day of a moment where the city lies.
+func dayOf(at time.Time) string { return at.In(time.FixedZone("+08:00", 8*3600)).Format(time.DateOnly) }

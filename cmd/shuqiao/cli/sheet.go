@@ -108,44 +108,43 @@ func mistaken(j client.Import) error {
 	return fault.New(fault.Invalid, "import_wrong", "entries with mistakes: %d; the file with what is wrong beside each: shuqiao import result %s -o FILE", j.Wrong, j.ID)
 }
 
-// ImportResult fetches the file of an import with what is wrong in it.
-type ImportResult struct {
+// fetched is what commands share that fetch a file.
+type fetched struct {
 	Connection
-	ID      string `arg:"" help:"Id of the import."`
 	Profile string `help:"The sign-in to use." default:"${default_profile}" placeholder:"NAME"`
 	Output  string `short:"o" help:"The file to write; - is standard output." required:"" placeholder:"FILE"`
+}
+
+func (f fetched) write(t *Terminal, from func(*client.Client, io.Writer) error) error {
+	hub, err := shared{Connection: f.Connection, Profile: f.Profile}.signedIn(t)
+	if err != nil {
+		return err
+	}
+	return writeTo(t, f.Output, func(w io.Writer) error { return from(hub, w) })
+}
+
+// ImportResult fetches the file of an import with what is wrong in it.
+type ImportResult struct {
+	fetched
+	ID string `arg:"" help:"Id of the import."`
 }
 
 // Run writes the file.
 func (r *ImportResult) Run(t *Terminal) error {
-	hub, err := shared{Connection: r.Connection, Profile: r.Profile}.signedIn(t)
-	if err != nil {
-		return err
-	}
-	return writeTo(t, r.Output, func(w io.Writer) error { return hub.ImportResult(t.Ctx, r.ID, w) })
+	return r.write(t, func(hub *client.Client, w io.Writer) error { return hub.ImportResult(t.Ctx, r.ID, w) })
 }
 
 // ImportTemplate fetches the workbook to fill in.
-type ImportTemplate struct {
-	Connection
-	Profile string `help:"The sign-in to use." default:"${default_profile}" placeholder:"NAME"`
-	Output  string `short:"o" help:"The file to write; - is standard output." required:"" placeholder:"FILE"`
-}
+type ImportTemplate struct{ fetched }
 
 // Run writes the workbook.
 func (c *ImportTemplate) Run(t *Terminal) error {
-	hub, err := shared{Connection: c.Connection, Profile: c.Profile}.signedIn(t)
-	if err != nil {
-		return err
-	}
-	return writeTo(t, c.Output, func(w io.Writer) error { return hub.ImportTemplate(t.Ctx, w) })
+	return c.write(t, func(hub *client.Client, w io.Writer) error { return hub.ImportTemplate(t.Ctx, w) })
 }
 
 // ExportDirectory writes entries in the form in which they can be imported.
 type ExportDirectory struct {
-	Connection
-	Profile      string `help:"The sign-in to use." default:"${default_profile}" placeholder:"NAME"`
-	Output       string `short:"o" help:"The file to write; - is standard output." required:"" placeholder:"FILE"`
+	fetched
 	Format       string `help:"xlsx, or csv for CSV files in a zip file." enum:"xlsx,csv" default:"xlsx"`
 	Q            string `name:"q" help:"Only published entries that hold this text." placeholder:"TEXT"`
 	Department   string `help:"Only of this department." placeholder:"ID"`
@@ -156,10 +155,6 @@ type ExportDirectory struct {
 
 // Run writes the file.
 func (c *ExportDirectory) Run(t *Terminal) error {
-	hub, err := shared{Connection: c.Connection, Profile: c.Profile}.signedIn(t)
-	if err != nil {
-		return err
-	}
 	narrow := url.Values{"format": {c.Format}}
 	for name, value := range map[string]string{
 		"q": c.Q, "department_id": c.Department, "base_database": c.BaseDatabase, "share_type": c.ShareType, "update_cycle": c.UpdateCycle,
@@ -168,5 +163,5 @@ func (c *ExportDirectory) Run(t *Terminal) error {
 			narrow.Set(name, value)
 		}
 	}
-	return writeTo(t, c.Output, func(w io.Writer) error { return hub.ExportDirectory(t.Ctx, narrow, w) })
+	return c.write(t, func(hub *client.Client, w io.Writer) error { return hub.ExportDirectory(t.Ctx, narrow, w) })
 }
